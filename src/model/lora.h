@@ -1,0 +1,38 @@
+// LoRA (Hu et al. 2021, arXiv 2106.09685): W' = W + alpha / rank · B·A for any subset of the seven linears.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/rng.h"
+#include "model/weights.h"
+
+namespace faqsmith {
+
+struct LoraConfig {
+  std::int64_t rank = 16;
+  float alpha = 32.0f;
+  float dropout = 0.0f;
+  std::vector<Linear> targets = {Linear::Q, Linear::K, Linear::V, Linear::O, Linear::Gate, Linear::Up, Linear::Down};
+  [[nodiscard]] float scale() const { return alpha / static_cast<float>(rank); }
+};
+
+struct LoraPair {
+  Buffer<float> a;  // [rank, in]
+  Buffer<float> b;  // [out, rank]
+};
+
+struct LoraWeights {
+  LoraConfig config;
+  std::vector<std::vector<std::optional<LoraPair>>> layers;  // [n_layers][kLinearsPerLayer]
+};
+
+// A is Kaiming-uniform(a = sqrt 5) as in PEFT, B is zero.
+[[nodiscard]] LoraWeights init_lora(const LlamaConfig& model, const LoraConfig& config, Rng& rng);
+void merge_lora(Weights& weights, const LoraWeights& lora);  // in place, float32
+
+// PEFT's folder: adapter_config.json and adapter_model.safetensors (float32).
+void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const LlamaConfig& model, const std::string& base_model);
+[[nodiscard]] LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model);
+
+}  // namespace faqsmith

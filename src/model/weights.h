@@ -1,0 +1,69 @@
+// A model in memory: float32 weights in Hugging Face's row order (rotary halves split, not interleaved: GGUF's permuted Q
+// and K rows are put back on reading and permuted again on writing). Linear weights are [out, in].
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "sys/file.h"
+#include "tensor/buffer.h"
+#include "text/tokenizer.h"
+
+namespace faqsmith {
+
+// The seven linears of a layer, in PEFT's naming.
+enum class Linear { Q, K, V, O, Gate, Up, Down };
+inline constexpr int kLinearsPerLayer = 7;
+[[nodiscard]] const char* peft_name(Linear linear);                                  // "q_proj", …, "down_proj"
+[[nodiscard]] std::string hf_name(std::int64_t layer, Linear linear);                // "model.layers.3.self_attn.q_proj.weight"
+[[nodiscard]] Shape linear_shape(const LlamaConfig& config, Linear linear);          // [out, in]
+
+struct LayerWeights {
+  Buffer<float> attention_norm;            // [hidden]
+  Buffer<float> mlp_norm;                  // [hidden]
+  Buffer<float> linear[kLinearsPerLayer];  // [out, in], indexed by Linear
+  [[nodiscard]] Buffer<float>& at(Linear l) { return linear[static_cast<int>(l)]; }
+  [[nodiscard]] const Buffer<float>& at(Linear l) const { return linear[static_cast<int>(l)]; }
+};
+
+struct Weights {
+  LlamaConfig config;
+  Buffer<float> embedding;   // [vocab, hidden]
+  Buffer<float> final_norm;  // [hidden]
+  Buffer<float> lm_head;     // [vocab, hidden]; empty when tied
+  std::vector<LayerWeights> layers;
+  [[nodiscard]] const Buffer<float>& head() const { return lm_head.empty() ? embedding : lm_head; }
+};
+
+[[nodiscard]] Weights allocate_weights(const LlamaConfig& config);                    // zeros (norms too)
+[[nodiscard]] Weights random_weights(const LlamaConfig& config, std::uint64_t seed);  // normal(0, 0.02), norms 1: for tests
+// Every tensor once, in a fixed order, with its Hugging Face name ("model.embed_tokens.weight", …, "model.norm.weight").
+void for_each_tensor(Weights& weights, const std::function<void(const std::string& name, Buffer<float>& tensor)>& visit);
+void for_each_tensor(const Weights& weights, const std::function<void(const std::string& name, const Buffer<float>& tensor)>& visit);
+
+// A whole model file: GGUF (v2, v3).
+struct ModelFile {
+  Weights weights;
+  TokenizerSpec tokenizer;
+  std::string name;    // general.name, or the file's stem
+  std::string sha256;  // of the file
+};
+// Reads, checks every count, refuses NaN and Inf by tensor and index, unknown architectures by name. hash=false skips sha256.
+enum class HashFile { Yes, No };
+[[nodiscard]] ModelFile load_model(const fs::path& path, HashFile hash = HashFile::Yes);
+// Metadata only: fast, for forecasts and `inspect`.
+struct ModelInfo {
+  LlamaConfig config;
+  TokenizerSpec tokenizer;
+  std::string name, file_type;
+  std::uint64_t file_bytes = 0;
+};
+[[nodiscard]] ModelInfo read_model_info(const fs::path& path);
+
+enum class GgufFloat { F32, F16 };
+// Writes weights and tokenizer as GGUF v3 that llama.cpp loads.
+void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec& tokenizer, const std::string& name, GgufFloat type);
+
+}  // namespace faqsmith

@@ -1,0 +1,152 @@
+// POSIX calls behind file.h: the only place that writes files crash-safely.
+#include "sys/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/error.h"
+
+namespace faqsmith {
+namespace {
+
+[[noreturn]] void throw_errno(std::string_view doing, const fs::path& path) {
+  const int code = errno;
+  const char* hint = "check that the path exists and that you may read it";
+  if (code == ENOSPC || code == EDQUOT) hint = "free some disk space and run the same command again: finished work is kept";
+  if (code == EROFS || code == EACCES || code == EPERM) hint = "choose a folder that you may write to";
+  throw Error(Kind::Io, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(code)), hint);
+}
+
+int open_or_throw(const fs::path& path, int flags, std::string_view doing) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+  if (fd < 0) throw_errno(doing, path);
+  return fd;
+}
+
+std::size_t regular_size(int fd, const fs::path& path) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) throw_errno("stat", path);
+  if (!S_ISREG(info.st_mode)) throw Error(Kind::Input, path.string() + " is not a regular file", "name a file");
+  return static_cast<std::size_t>(info.st_size);
+}
+
+void sync_folder(const fs::path& file) {
+  fs::path folder = file.parent_path();
+  if (folder.empty()) folder = ".";
+  const int fd = open_or_throw(folder, O_RDONLY | O_DIRECTORY, "open the folder");
+  ::fsync(fd);  // some file systems refuse it for folders; the rename itself is still ordered
+  ::close(fd);
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::size_t max_bytes) {
+  const int fd = open_or_throw(path, O_RDONLY, "read");
+  std::string out;
+  try {
+    const std::size_t size = regular_size(fd, path);
+    if (size > max_bytes) {
+      throw Error(Kind::Input, fmt::format("{} has {} bytes, more than the {} allowed", path.string(), size, max_bytes),
+                  "split the file or leave it out");
+    }
+    out.resize(size);
+    std::size_t done = 0;
+    while (done < size) {
+      const ssize_t n = ::read(fd, out.data() + done, size - done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) throw_errno("read", path);
+      if (n == 0) break;
+      done += static_cast<std::size_t>(n);
+    }
+    out.resize(done);
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+  ::close(fd);
+  return out;
+}
+
+void write_file_atomic(const fs::path& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(path_.string() + ".part") {
+  fd_ = open_or_throw(temporary_, O_WRONLY | O_CREAT | O_TRUNC, "write");
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) {
+    ::close(fd_);
+    ::unlink(temporary_.c_str());
+  }
+}
+
+void AtomicFile::write(const void* data, std::size_t bytes) {
+  buffer_.append(static_cast<const char*>(data), bytes);
+  size_ += bytes;
+  constexpr std::size_t kFlushBytes = std::size_t{1} << 20;
+  if (buffer_.size() >= kFlushBytes) flush();
+}
+
+void AtomicFile::flush() {
+  std::size_t done = 0;
+  while (done < buffer_.size()) {
+    const ssize_t n = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_errno("write", temporary_);
+    done += static_cast<std::size_t>(n);
+  }
+  buffer_.clear();
+}
+
+void AtomicFile::commit() {
+  flush();
+  if (::fsync(fd_) != 0) throw_errno("sync", temporary_);
+  const int fd = std::exchange(fd_, -1);
+  if (::close(fd) != 0) throw_errno("close", temporary_);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_errno("rename to", path_);
+  sync_folder(path_);
+}
+
+MappedFile::MappedFile(const fs::path& path) : path_(path) {
+  fd_ = open_or_throw(path, O_RDONLY, "open");
+  try {
+    size_ = regular_size(fd_, path);
+    if (size_ == 0) throw Error(Kind::Input, path.string() + " is empty", "download or export the file again");
+    void* map = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
+    if (map == MAP_FAILED) throw_errno("map", path);
+    data_ = static_cast<const std::byte*>(map);
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+void MappedFile::revalidate() const {
+  if (regular_size(fd_, path_) < size_) {
+    throw Error(Kind::Input, path_.string() + " was truncated while it was in use", "copy the file again and restart");
+  }
+}
+
+}  // namespace faqsmith
