@@ -19,30 +19,30 @@ struct Sampling {
   double repetition_penalty = 1.0;
   int max_tokens = 128;
   std::uint64_t seed = 0;
-  std::vector<std::string> stop;  // generation ends before the first of these
+  std::vector<std::string> stop = {};  // generation ends before the first of these
 };
 
 struct ChatRequest {
-  std::vector<Message> messages;
-  Sampling sampling;
-  std::string json_schema;  // if not empty, the reply is JSON that this schema accepts
+  std::vector<Message> messages = {};
+  Sampling sampling = {};
+  std::string json_schema = {};  // if not empty, the reply is JSON that this schema accepts
 };
 
 enum class Finish { Stop, Length, Failed };
 
 struct ChatReply {
-  std::string text;
+  std::string text = {};
   Finish finish = Finish::Stop;
-  std::string failure;          // why, if Failed: the caller journals it
+  std::string failure;  // why, if Failed: the caller journals it
   int n_prompt_tokens = 0;
   int n_new_tokens = 0;
-  double log_probability = 0;   // sum over the new tokens, natural logarithm, end-of-turn included
+  double log_probability = 0;  // sum over the new tokens, natural logarithm, end-of-turn included
 };
 
 // Log-probability of a given continuation.
 struct ScoreRequest {
-  std::vector<Message> messages;  // up to and including the user's turn
-  std::string continuation;       // the assistant's answer; its end-of-turn token is scored too
+  std::vector<Message> messages = {};  // up to and including the user's turn
+  std::string continuation = {};       // the assistant's answer; its end-of-turn token is scored too
 };
 struct Score {
   double log_probability = 0;  // sum, natural logarithm
@@ -53,11 +53,13 @@ class ChatModel {
  public:
   virtual ~ChatModel() = default;
   // Replies in the order of the requests; each depends only on its own request (batching may change the last bits of a
-  // bf16 sum, so byte equality holds for the same batch). on_done(i) is called as each request finishes, in any order, from the calling thread.
+  // bf16 sum, so byte equality holds for the same batch). on_done(i) is called as each request finishes, in any order,
+  // from the calling thread.
   [[nodiscard]] virtual std::vector<ChatReply> generate(const std::vector<ChatRequest>& requests,
                                                         const std::function<void(std::size_t done)>& on_done = {}) = 0;
   // One request; on_text receives pieces of whole UTF-8 characters as they appear; returning false stops generation.
-  [[nodiscard]] virtual ChatReply stream(const ChatRequest& request, const std::function<bool(std::string_view)>& on_text) = 0;
+  [[nodiscard]] virtual ChatReply stream(const ChatRequest& request,
+                                         const std::function<bool(std::string_view)>& on_text) = 0;
   [[nodiscard]] virtual std::vector<Score> score(const std::vector<ScoreRequest>& requests) = 0;
   [[nodiscard]] virtual int count_tokens(std::string_view text) const = 0;
   [[nodiscard]] virtual int max_context_tokens() const = 0;

@@ -40,7 +40,7 @@ class FakeChatModel final : public ChatModel {
   std::vector<Score> score(const std::vector<ScoreRequest>& requests) override {
     std::vector<Score> scores;
     for (const auto& request : requests) {
-      score_requests.push_back(request);
+      seen_scores.push_back(request);
       const int n = count_tokens(request.continuation) + 1;
       scores.push_back(score_of_ ? score_of_(request) : Score{.log_probability = -1.0 * n, .n_tokens = n});
     }
@@ -62,12 +62,12 @@ class FakeChatModel final : public ChatModel {
   std::int64_t n_parameters() const override { return 1000; }
   std::string id() const override { return id_; }
 
-  std::vector<ChatRequest> requests;         // every generate() and stream() request, in order
-  std::vector<ScoreRequest> score_requests;  // every score() request, in order
+  std::vector<ChatRequest> seen;          // every generate() and stream() request, in order
+  std::vector<ScoreRequest> seen_scores;  // every score() request, in order
 
  private:
   ChatReply answer(const ChatRequest& request) {
-    requests.push_back(request);
+    seen.push_back(request);
     ChatReply reply;
     for (const auto& message : request.messages) reply.n_prompt_tokens += count_tokens(message.text);
     try {

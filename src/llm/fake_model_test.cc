@@ -15,7 +15,7 @@ TEST(FakeChatModel, RepliesInOrderAndRecordsRequests) {
   EXPECT_EQ(replies[0].text, "echo one");
   EXPECT_EQ(replies[1].text, "echo two");
   EXPECT_EQ(done, (std::vector<std::size_t>{0, 1}));
-  EXPECT_EQ(model.requests.size(), 2u);
+  EXPECT_EQ(model.seen.size(), 2u);
 }
 
 TEST(FakeChatModel, TurnsAnErrorIntoAFailedReply) {
