@@ -3,7 +3,7 @@ file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_test.sh ${PROJ
 foreach(script ${scripts})
   get_filename_component(name ${script} NAME_WE)
   if(script MATCHES "\\.py$")
-    set(runner python3)
+    set(runner bash ${PROJECT_SOURCE_DIR}/tools/with_python.sh)
   else()
     set(runner bash)
   endif()

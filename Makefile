@@ -1,0 +1,59 @@
+# The two commands: `make demo` and `make test`. Everything else is a part of them or a longer campaign; `make help` lists all.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+RELEASE := build/release
+DEBUG := build/debug
+BINARY := $(RELEASE)/faqsmith
+PREFIX ?= /usr/local
+SANITIZED := base_test sys_test store_test text_test formats_test ingest_test
+
+.PHONY: help demo test build install lint format parity bench results crash fuzz clean deps test-deps model
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
+
+deps:
+	@tools/install_deps.sh
+test-deps:
+	@tools/install_deps.sh test
+
+build: deps ## build/release/faqsmith
+	@cmake --preset release >build-configure.log || { cat build-configure.log; exit 1; }; rm -f build-configure.log
+	@cmake --build $(RELEASE) -j $(JOBS) --target faqsmith
+
+install: build ## the binary into $(PREFIX)/bin
+	cmake --install $(RELEASE) --prefix $(PREFIX)
+
+model: build ## fetch the embedded default model into the cache
+	@$(BINARY) models pull
+
+demo: build ## documents in, a measured FAQ bot out: the Debian FAQ, the default model
+	@tools/demo.sh $(BINARY) build/demo
+
+test: test-deps ## build everything and pass every test (ctest), lint included
+	@tools/run_tests.sh
+
+lint: test-deps ## layers, style, formatting, clang-tidy
+	@python3 tools/check_layers.py && python3 tools/check_style.py && tools/check_format.sh && tools/run_tidy.sh
+
+format: ## clang-format in place
+	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i
+
+parity: test-deps ## against PyTorch, transformers, PEFT and llama.cpp (5 GB of Python packages)
+	@tools/parity.sh
+
+bench: test-deps ## training and inference against their peers on this machine
+	@bench/run.sh
+
+results: ## make demo, parity and bench again and rewrite docs/RESULTS.md
+	@tools/results.sh
+
+crash: build ## the long kill -9 campaign
+	@FAQSMITH_KILLS=100 tools/crash.sh
+
+fuzz: test-deps ## libFuzzer on each parser, FUZZ_SECONDS each (default 600)
+	@tools/fuzz.sh
+
+clean: ## remove build/
+	rm -rf build
