@@ -1,0 +1,122 @@
+// FactIndex: one temporary FTS5 table an instance. The query is built from words alone, so no operator of FTS5's query
+// language can reach it.
+#include "faq/retrieval.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <unordered_set>
+
+#include "base/strings.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr std::size_t kMaxQueryWords = 64;  // longer questions add time, not sense
+
+bool is_word_byte(unsigned char c) {
+  return c >= 0x80 || std::isalnum(c) != 0;
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  std::string word;
+  for (const char c : text) {
+    if (is_word_byte(static_cast<unsigned char>(c))) {
+      word += c;
+    } else if (!word.empty()) {
+      words.push_back(lower_ascii(word));
+      word.clear();
+    }
+  }
+  if (!word.empty()) words.push_back(lower_ascii(word));
+  return words;
+}
+
+std::string next_table_name() {
+  static std::atomic<std::uint64_t> counter{0};
+  return "fact_index_" + std::to_string(counter++);
+}
+
+}  // namespace
+
+bool is_stop_word(std::string_view word) {
+  static const std::unordered_set<std::string_view> kStopWords = {
+      "a",    "about",  "all",   "am",   "an",    "and",   "any",    "are",   "as",   "at",    "be",    "been", "but",
+      "by",   "can",    "could", "did",  "do",    "does",  "doing",  "done",  "for",  "from",  "get",   "had",  "has",
+      "have", "he",     "her",   "him",  "his",   "how",   "i",      "if",    "in",   "into",  "is",    "it",   "its",
+      "just", "ll",     "m",     "may",  "me",    "might", "mine",   "my",    "need", "of",    "on",    "or",   "our",
+      "ours", "please", "re",    "s",    "shall", "she",   "should", "so",    "some", "such",  "t",     "tell", "than",
+      "that", "the",    "their", "them", "then",  "there", "these",  "they",  "this", "those", "to",    "too",  "us",
+      "ve",   "was",    "we",    "were", "what",  "when",  "where",  "which", "who",  "whom",  "whose", "why",  "will",
+      "with", "would",  "you",   "your", "yours", "d",     "don",    "isn",   "doesn"};
+  return kStopWords.contains(word);
+}
+
+std::string fts_query(std::string_view question) {
+  std::vector<std::string> words = words_of(question);
+  std::vector<std::string> telling;
+  for (const std::string& word : words)
+    if (!is_stop_word(word)) telling.push_back(word);
+  if (!telling.empty()) words = std::move(telling);
+  std::sort(words.begin(), words.end());
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  if (words.size() > kMaxQueryWords) words.resize(kMaxQueryWords);
+  std::string query;
+  for (const std::string& word : words) {
+    if (!query.empty()) query += " OR ";
+    query += '"' + word + '"';
+  }
+  return query;
+}
+
+std::vector<IndexedFact> indexed_facts(const std::vector<FactRow>& facts, const std::vector<PairRow>& pairs) {
+  std::map<RowId, std::size_t> place;
+  std::vector<IndexedFact> indexed;
+  for (const FactRow& fact : facts) {
+    place[fact.id] = indexed.size();
+    indexed.push_back(
+        {fact.id, fact.heading, fact.answer == fact.quote ? fact.answer : fact.answer + "\n" + fact.quote});
+  }
+  for (const PairRow& pair : pairs) {
+    if (!pair.fact_id) continue;
+    const auto found = place.find(*pair.fact_id);
+    if (found != place.end()) indexed[found->second].questions += "\n" + pair.question;
+  }
+  return indexed;
+}
+
+FactIndex::FactIndex(Database& db, const std::vector<IndexedFact>& facts) : db_(db), table_(next_table_name()) {
+  db_.execute("CREATE VIRTUAL TABLE temp." + table_ +
+              " USING fts5(questions, answer, tokenize = 'porter unicode61 remove_diacritics 2')");
+  Statement insert = db_.prepare("INSERT INTO temp." + table_ + " (rowid, questions, answer) VALUES (?, ?, ?)");
+  for (const IndexedFact& fact : facts) {
+    insert.bind(fact.id).bind(std::string_view(fact.questions)).bind(std::string_view(fact.answer)).run();
+  }
+  // bm25() is smaller for better matches; rank by (score, rowid) makes ties reproducible.
+  query_ = std::make_unique<Statement>(db_.prepare("SELECT rowid, -bm25(" + table_ + ", 2.0, 1.0) AS score FROM temp." +
+                                                   table_ + " WHERE " + table_ +
+                                                   " MATCH ? ORDER BY score DESC, rowid LIMIT ?"));
+}
+
+FactIndex::~FactIndex() {
+  query_.reset();
+  try {
+    db_.execute("DROP TABLE temp." + table_);
+  } catch (const std::exception&) {
+    // The connection is going away, and the temporary table with it.
+    return;
+  }
+}
+
+std::vector<FactHit> FactIndex::search(std::string_view question, int k) const {
+  std::vector<FactHit> hits;
+  const std::string query = fts_query(question);
+  if (query.empty() || k <= 0) return hits;
+  query_->bind(std::string_view(query)).bind(static_cast<std::int64_t>(k));
+  while (query_->step()) hits.push_back({query_->integer(0), query_->real(1)});
+  query_->reset();
+  return hits;
+}
+
+}  // namespace faqsmith
