@@ -1,0 +1,136 @@
+"""Writes tests/golden/train_*.{safetensors,json}: what PyTorch, transformers and PEFT compute on four tiny seeded Llamas.
+
+    python3 tools/oracle/train_oracle.py [folder]        (needs PyPI: torch transformers peft safetensors)
+
+Each model has logits, the gradient of every weight, the gradient of every LoRA matrix, the losses of ten AdamW steps (full
+and LoRA) and 64 greedy tokens. The loss of a step is the sum over its labelled tokens divided by their number, as in
+src/train. Not a speed comparison: that is bench/.
+"""
+import json
+import pathlib
+import sys
+
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM
+
+LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+SHAPES = {  # name: (key/value heads, tied embeddings, LoRA targets)
+    "mha_untied": (4, False, LINEARS),
+    "mha_tied": (4, True, ["q_proj", "v_proj"]),
+    "gqa_untied": (2, False, ["k_proj", "o_proj", "up_proj"]),
+    "gqa_tied": (2, True, LINEARS),
+}
+ADAM = {"lr": 3e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1, "clip": 1.0}
+RANK, ALPHA, STEPS = 4, 8.0, 10
+
+
+def build(kv_heads, tied):
+    config = LlamaConfig(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+                         num_key_value_heads=kv_heads, head_dim=8, vocab_size=64, max_position_embeddings=128,
+                         rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=tied, attention_bias=False)
+    config._attn_implementation = "eager"
+    model = LlamaForCausalLM(config).float().eval()
+    with torch.no_grad():
+        for name, p in model.named_parameters():  # larger than the default 0.02, so that every path matters
+            p.copy_(1 + 0.1 * torch.randn_like(p) if "norm" in name else 0.2 * torch.randn_like(p))
+    return model
+
+
+def batch():
+    """Three sequences of unequal length; labels[i] is the token to predict at i, or -100 (prompt)."""
+    rows = []
+    for length, prompt in [(11, 4), (7, 2), (17, 9)]:
+        ids = torch.randint(0, 64, (length,)).tolist()
+        rows.append({"ids": ids, "trained": [i >= prompt for i in range(length)]})
+    return rows
+
+
+def step_loss(model, rows):
+    total, count, logits = 0.0, 0, []
+    for row in rows:
+        out = model(input_ids=torch.tensor([row["ids"]])).logits[0]
+        logits.append(out.detach())
+        labels = torch.tensor([i if t else -100 for i, t in zip(row["ids"], row["trained"])][1:])
+        total = total + torch.nn.functional.cross_entropy(out[:-1], labels, ignore_index=-100, reduction="sum")
+        count += int((labels != -100).sum())
+    return total / count, torch.cat(logits)
+
+
+def adam_losses(model, rows):
+    decayed = [p for n, p in model.named_parameters() if p.requires_grad and "norm" not in n]
+    plain = [p for n, p in model.named_parameters() if p.requires_grad and "norm" in n]
+    groups = [{"params": decayed, "weight_decay": ADAM["weight_decay"]}]
+    if plain:
+        groups.append({"params": plain, "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, lr=ADAM["lr"], betas=(ADAM["beta1"], ADAM["beta2"]), eps=ADAM["eps"])
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss, _ = step_loss(model, rows)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], ADAM["clip"])
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def greedy(model, prompt, n):
+    ids = list(prompt)
+    for _ in range(n):
+        ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
+    return ids[len(prompt):]
+
+
+def add_lora(model, targets):
+    peft = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=targets, lora_dropout=0.0))
+    with torch.no_grad():
+        for name, p in peft.named_parameters():
+            if "lora_B" in name:  # zero at the start of a real training: then the gradients of A would be zero too
+                p.copy_(0.1 * torch.randn_like(p))
+    return peft
+
+
+def plain_name(name):  # base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight
+    return name.replace("base_model.model.", "").replace(".default.weight", "")
+
+
+def write(folder, name, seed):
+    torch.manual_seed(seed)
+    kv_heads, tied, targets = SHAPES[name]
+    model, rows, tensors = build(kv_heads, tied), batch(), {}
+    start = {k: v.clone() for k, v in model.state_dict().items()}
+    tensors |= {"weight." + n: p.detach().clone() for n, p in model.named_parameters()}
+    loss, tensors["logits"] = step_loss(model, rows)
+    loss.backward()
+    tensors |= {"grad." + n: p.grad.clone() for n, p in model.named_parameters()}
+    prompt = torch.randint(0, 64, (5,)).tolist()
+    info = {"seed": seed, "torch": torch.__version__, "config": {
+        "hidden_size": 32, "intermediate_size": 48, "n_layers": 2, "n_heads": 4, "n_kv_heads": kv_heads, "head_dim": 8,
+        "vocab_size": 64, "max_positions": 128, "rope_theta": 10000.0, "rms_norm_eps": 1e-5, "tied_embeddings": tied},
+        "rows": rows, "loss": loss.item(), "prompt": prompt, "greedy": greedy(model, prompt, 64), "adam": ADAM,
+        "lora": {"rank": RANK, "alpha": ALPHA, "targets": targets}}
+    info["full_losses"] = adam_losses(model, rows)
+    model.load_state_dict(start)
+    model.zero_grad()
+    peft = add_lora(model, targets).eval()
+    trained = [(plain_name(n), p) for n, p in peft.named_parameters() if p.requires_grad]
+    tensors |= {"lora." + n: p.detach().clone() for n, p in trained}
+    loss, tensors["lora_logits"] = step_loss(peft, rows)
+    loss.backward()
+    tensors |= {"lora_grad." + n: p.grad.clone() for n, p in trained}
+    info["lora_loss"] = loss.item()
+    info["lora_losses"] = adam_losses(peft, rows)
+    save_file({k: v.float().contiguous() for k, v in tensors.items()}, folder / f"train_{name}.safetensors")
+    (folder / f"train_{name}.json").write_text(json.dumps(info) + "\n")
+    print(name, "loss", info["loss"], "after ten steps", info["full_losses"][-1], "LoRA", info["lora_losses"][-1])
+
+
+if __name__ == "__main__":
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
+    default = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
+    target = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    for k, shape in enumerate(SHAPES):
+        write(target, shape, 1234 + k)
