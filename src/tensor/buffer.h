@@ -26,6 +26,7 @@ class Buffer {
   [[nodiscard]] In<T> in() const { return {data_.get(), shape_}; }
   [[nodiscard]] Out<T> out() { return {data_.get(), shape_}; }
   [[nodiscard]] Acc<T> acc() { return {data_.get(), shape_}; }
+  [[nodiscard]] InOut<T> inout() { return {data_.get(), shape_}; }
   [[nodiscard]] T& operator[](std::int64_t i) { return data_.get()[i]; }
   [[nodiscard]] const T& operator[](std::int64_t i) const { return data_.get()[i]; }
   void zero() { if (data_) std::memset(static_cast<void*>(data_.get()), 0, static_cast<std::size_t>(shape_.size()) * sizeof(T)); }

@@ -1,5 +1,6 @@
-// Non-owning, row-major views that ops take: In is read, Out is written, Acc is added to. Shapes are written beside each
-// declaration, outermost first.
+// Non-owning, row-major views that ops take: In is read, Out is written, Acc is added to, InOut is changed in place.
+// Shapes are written beside each declaration, outermost first. A default-constructed view is empty: "this part is not
+// wanted".
 #pragma once
 #include <array>
 #include <cstdint>
@@ -32,18 +33,36 @@ template <class T>
 struct In {
   const T* data = nullptr;
   Shape shape;
+  [[nodiscard]] bool empty() const { return data == nullptr; }
 };
 template <class T>
 struct Out {
   T* data = nullptr;
   Shape shape;
+  [[nodiscard]] bool empty() const { return data == nullptr; }
   operator In<T>() const { return {data, shape}; }
 };
 template <class T>
 struct Acc {
   T* data = nullptr;
   Shape shape;
+  [[nodiscard]] bool empty() const { return data == nullptr; }
   operator In<T>() const { return {data, shape}; }
 };
+template <class T>
+struct InOut {
+  T* data = nullptr;
+  Shape shape;
+  [[nodiscard]] bool empty() const { return data == nullptr; }
+  operator In<T>() const { return {data, shape}; }
+};
+
+// The first n rows of a matrix (or elements of a vector): for buffers that are larger than this batch.
+template <class View>
+[[nodiscard]] View first_rows(View view, std::int64_t n) {
+  require(view.shape.rank > 0 && n <= view.shape[0], "first_rows asks for no more rows than there are");
+  view.shape.dims[0] = n;
+  return view;
+}
 
 }  // namespace faqsmith

@@ -1,0 +1,105 @@
+// Matrix products with a weight that is packed once: y = x W^T (forward), dx = dy W (backward) and dW += dy^T x.
+// Operands are float32 or bfloat16 (PackedMatrix decides), sums are float32. Non-goal: products of two activations.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "tensor/device.h"
+#include "tensor/view.h"
+
+namespace faqsmith {
+
+// Which product a packed weight serves.
+enum class Product {
+  Forward,   // x [m, in]  -> y  [m, out]
+  Backward,  // dy [m, out] -> dx [m, in]
+};
+
+// One weight, or several with the same `in` stacked along `out` (fused QKV, gate and up), in the layout that the matrix
+// product wants. Owns its memory: n_in * n_out * (2 bytes in Bf16, 4 in F32), padded to blocks. Any number of threads
+// may read it at once; repack() excludes readers.
+class PackedMatrix {
+ public:
+  PackedMatrix();  // empty
+  // parts: float32 [out_i, in]. scale multiplies every weight (LoRA's alpha / rank).
+  PackedMatrix(Compute compute, std::span<const In<float>> parts, Product product, float scale = 1.0f);
+  PackedMatrix(Compute compute, In<float> weight, Product product, float scale = 1.0f);
+  ~PackedMatrix();
+  PackedMatrix(PackedMatrix&&) noexcept;
+  PackedMatrix& operator=(PackedMatrix&&) noexcept;
+
+  // Takes new values of the same shapes in place: after an optimizer step. Allocates nothing.
+  void repack(std::span<const In<float>> parts, float scale = 1.0f);
+  void repack(In<float> weight, float scale = 1.0f) { repack(std::span<const In<float>>(&weight, 1), scale); }
+
+  [[nodiscard]] bool empty() const { return !impl_; }
+  [[nodiscard]] Compute compute() const;
+  [[nodiscard]] Product product() const;
+  [[nodiscard]] std::int64_t n_in() const;    // columns of W
+  [[nodiscard]] std::int64_t n_out() const;   // rows of W, all parts together
+  [[nodiscard]] std::int64_t reads() const;   // columns of the left operand: n_in forward, n_out backward
+  [[nodiscard]] std::int64_t writes() const;  // columns of the result: n_out forward, n_in backward
+  [[nodiscard]] std::size_t bytes() const;
+
+  struct Impl;
+  [[nodiscard]] const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+enum class Write { Replace, Add };
+
+// y (=, +=) x W^T, or x W for a weight packed with Product::Backward. T is the weight's compute type (float for F32,
+// bf16 for Bf16); Y is T or float. x and y may be wider than the product: columns [x_column, x_column + reads) are read
+// and [y_column, y_column + writes) written, so a slice of a fused buffer needs no copy.
+template <class T, class Y>
+struct Matmul {
+  In<T> x;  // [m, >= x_column + w.reads()]
+  const PackedMatrix* w = nullptr;
+  Out<Y> y;  // [m, >= y_column + w.writes()]; m may be smaller than the buffer: first_rows()
+  Write write = Write::Replace;
+  std::int64_t x_column = 0;
+  std::int64_t y_column = 0;
+};
+
+// dw += scale * dy^T x, over columns [dy_column, dy_column + out) of dy and [x_column, x_column + in) of x.
+template <class T>
+struct MatmulWeightGrad {
+  In<T> dy;       // [m, >= dy_column + out]
+  In<T> x;        // [m, >= x_column + in]
+  Acc<float> dw;  // [out, in]
+  float scale = 1.0f;
+  std::int64_t dy_column = 0;
+  std::int64_t x_column = 0;
+};
+
+template <class T>
+inline constexpr Compute kComputeOf = sizeof(T) == 2 ? Compute::Bf16 : Compute::F32;
+
+template <class T, class Y>
+void validate(const Matmul<T, Y>& op) {
+  require(op.w != nullptr && !op.w->empty(), "Matmul: the weight is packed");
+  require(op.w->compute() == kComputeOf<T>, "Matmul: x has the weight's compute type");
+  require(op.x.shape.rank == 2 && op.y.shape.rank == 2 && op.x.shape[0] == op.y.shape[0],
+          "Matmul: x and y have the same rows");
+  require(op.x_column >= 0 && op.x_column + op.w->reads() <= op.x.shape[1], "Matmul: x has the columns that W reads");
+  require(op.y_column >= 0 && op.y_column + op.w->writes() <= op.y.shape[1], "Matmul: y has the columns that W writes");
+}
+
+template <class T>
+void validate(const MatmulWeightGrad<T>& op) {
+  require(op.dy.shape.rank == 2 && op.x.shape.rank == 2 && op.dw.shape.rank == 2, "MatmulWeightGrad: matrices");
+  require(op.dy.shape[0] == op.x.shape[0], "MatmulWeightGrad: dy and x have the same rows");
+  require(op.dy_column >= 0 && op.dy_column + op.dw.shape[0] <= op.dy.shape[1],
+          "MatmulWeightGrad: dy has dw's rows as columns");
+  require(op.x_column >= 0 && op.x_column + op.dw.shape[1] <= op.x.shape[1], "MatmulWeightGrad: x has dw's columns");
+}
+
+template <class T, class Y>
+void run(Cpu& cpu, const Matmul<T, Y>& op);  // <float, float>, <bf16, bf16>, <bf16, float>
+template <class T>
+void run(Cpu& cpu, const MatmulWeightGrad<T>& op);  // float, bf16
+
+}  // namespace faqsmith
