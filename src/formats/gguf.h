@@ -1,0 +1,125 @@
+// GGUF, the model file of llama.cpp: reader (versions 2 and 3, little endian) and writer (version 3; F32 and F16).
+// Promise: a file is data that may lie. Every count is checked against the bytes that remain before it is used, and a
+// file that does not hold together is refused with its name, the place and the reason. No meaning of keys is known
+// here. Source: the GGUF specification (github.com/ggml-org/ggml, docs/gguf.md). Thread-safe after construction.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "sys/file.h"
+
+namespace faqsmith {
+
+// Element type of a tensor, by ggml's number. Only those that dequantize() knows are named; others keep their number.
+enum class GgmlType : std::uint32_t { F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q8_0 = 8, BF16 = 30 };
+
+struct GgmlTypeInfo {
+  const char* name;             // "Q4_1"
+  std::int64_t block_elements;  // elements that share one block
+  std::int64_t block_bytes;
+  bool supported;  // dequantize() reads it
+};
+[[nodiscard]] const GgmlTypeInfo* find_type(std::uint32_t type);  // nullptr for a number ggml does not use
+
+// Metadata values. Integers keep their sign class; arrays hold one element type and are never nested.
+using GgufStrings = std::vector<std::string>;
+using GgufIntegers = std::vector<std::int64_t>;  // unsigned 64-bit elements keep their bits
+using GgufReals = std::vector<double>;
+using GgufBools = std::vector<bool>;
+using GgufValue = std::variant<std::uint64_t, std::int64_t, double, bool, std::string, GgufStrings, GgufIntegers,
+                               GgufReals, GgufBools>;
+
+struct GgufTensor {
+  std::string name;
+  std::vector<std::int64_t> dims;  // 1 to 4 of them, innermost (contiguous) first, each >= 1
+  std::uint32_t type = 0;          // find_type(type) is not null
+  std::int64_t n_elements = 0;
+  std::uint64_t offset = 0;   // of the data, from the start of the file
+  std::uint64_t n_bytes = 0;  // offset + n_bytes <= file size
+};
+
+// What a file says, without its tensor data.
+struct GgufHeader {
+  std::uint32_t version = 0;
+  std::unordered_map<std::string, GgufValue> metadata;
+  std::vector<GgufTensor> tensors;  // in the file's order
+};
+
+// Throws Error(Input). file: the name that errors show.
+[[nodiscard]] GgufHeader parse_gguf(std::span<const std::byte> bytes, const std::string& file);
+
+class GgufFile {
+ public:
+  explicit GgufFile(const fs::path& path);  // maps and parses; throws Error(Io) or Error(Input)
+  [[nodiscard]] const GgufHeader& header() const { return header_; }
+  [[nodiscard]] const std::string& file() const { return file_; }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return map_.bytes(); }
+  // The tensor's data. Asks the file system first whether the file still is as long as it was.
+  [[nodiscard]] std::span<const std::byte> data(const GgufTensor& tensor) const;
+  [[nodiscard]] const GgufTensor* find_tensor(std::string_view name) const;  // nullptr if absent
+
+  // Metadata by key. The first form throws Error(Input) if the key is absent; all throw if its value has another type.
+  template <class T>
+  [[nodiscard]] const T& get(const std::string& key) const {
+    const T* value = find<T>(key);
+    if (!value) fail_key(key, "is missing");
+    return *value;
+  }
+  template <class T>
+  [[nodiscard]] const T* find(const std::string& key) const {
+    const GgufValue* any = find_value(key);
+    const T* value = any ? std::get_if<T>(any) : nullptr;
+    if (any && !value) fail_key(key, "has an unexpected type");
+    return value;
+  }
+  [[nodiscard]] std::int64_t integer(const std::string& key) const;  // any integer type, >= 0
+  [[nodiscard]] std::optional<std::int64_t> find_integer(const std::string& key) const;
+
+ private:
+  [[nodiscard]] const GgufValue* find_value(const std::string& key) const;
+  [[noreturn]] void fail_key(const std::string& key, std::string_view reason) const;
+  std::string file_;
+  MappedFile map_;
+  GgufHeader header_;
+  std::unordered_map<std::string_view, std::size_t> tensor_index_;
+};
+
+// Writes a version 3 file piece by piece: all metadata and tensor shapes first, then the data in the same order.
+class GgufWriter {
+ public:
+  void add_uint32(std::string_view key, std::uint32_t value);
+  void add_float32(std::string_view key, float value);
+  void add_bool(std::string_view key, bool value);
+  void add_string(std::string_view key, std::string_view value);
+  void add_strings(std::string_view key, const std::vector<std::string>& values);
+  void add_int32s(std::string_view key, const std::vector<std::int32_t>& values);
+  void add_tensor(std::string_view name, const std::vector<std::int64_t>& dims_innermost_first,
+                  GgmlType type);  // F32, F16
+
+  // Opens the file; from here only write_tensor, once for each tensor in the order of add_tensor.
+  void begin(const fs::path& path);
+  void write_tensor(std::span<const float> values);  // converted to the declared type
+  void finish();                                     // all tensors written; crash-safe rename
+
+ private:
+  struct Declared {
+    std::string name;
+    std::vector<std::int64_t> dims;
+    GgmlType type;
+    std::uint64_t n_elements;
+  };
+  void add_key(std::string_view key, std::uint32_t type);
+  std::string metadata_;
+  std::uint64_t n_keys_ = 0;
+  std::vector<Declared> tensors_;
+  std::size_t n_written_ = 0;
+  std::optional<AtomicFile> out_;
+};
+
+}  // namespace faqsmith

@@ -1,0 +1,17 @@
+// ggml's number formats to float32 and back. Promise: bit for bit what the reference implementation computes (the PyPI
+// package gguf; golden file tests/golden/quants.*). Blocks of 32: Q8_0 d·q, Q4_0 d·(q-8), Q4_1 d·q+m; d, m in float16.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "formats/gguf.h"
+
+namespace faqsmith {
+
+[[nodiscard]] float half_to_float(std::uint16_t half);   // IEEE binary16, subnormals and NaN included
+[[nodiscard]] std::uint16_t float_to_half(float value);  // to nearest even; too large becomes infinity
+
+// out[n]; bytes hold exactly n elements of the type, n a multiple of its block. The type must be supported.
+void dequantize(GgmlType type, std::span<const std::byte> bytes, float* out, std::int64_t n);
+
+}  // namespace faqsmith

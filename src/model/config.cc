@@ -1,0 +1,49 @@
+// What a shape must fulfil before anything is computed with it.
+#include "model/config.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr std::int64_t kMaxDimension = std::int64_t{1} << 31;  // keeps every product of two sizes inside int64
+
+}  // namespace
+
+std::int64_t LlamaConfig::n_parameters() const {
+  const std::int64_t attention = 2 * hidden_size * q_size() + 2 * hidden_size * kv_size();
+  const std::int64_t mlp = 3 * hidden_size * intermediate_size;
+  const std::int64_t embeddings = (tied_embeddings ? 1 : 2) * vocab_size * hidden_size;
+  return embeddings + n_layers * (attention + mlp + 2 * hidden_size) + hidden_size;
+}
+
+void validate(const LlamaConfig& config, const std::string& file) {
+  const auto check = [&](bool holds, const std::string& reason) {
+    if (!holds) throw Error(Kind::Input, fmt::format("{}: {}", file, reason), "choose a Llama-family model file");
+  };
+  const auto check_size = [&](std::int64_t size, const char* field) {
+    check(size > 0 && size < kMaxDimension, fmt::format("{} is {}, which is impossible", field, size));
+  };
+  check_size(config.hidden_size, "hidden_size");
+  check_size(config.intermediate_size, "intermediate_size");
+  check_size(config.n_layers, "n_layers");
+  check_size(config.n_heads, "n_heads");
+  check_size(config.n_kv_heads, "n_kv_heads");
+  check_size(config.head_dim, "head_dim");
+  check_size(config.vocab_size, "vocab_size");
+  check_size(config.max_positions, "max_positions");
+  check(config.n_heads % config.n_kv_heads == 0,
+        fmt::format("n_heads {} is no multiple of n_kv_heads {}", config.n_heads, config.n_kv_heads));
+  check(config.head_dim % 2 == 0, fmt::format("head_dim {} is odd, rotary embedding needs pairs", config.head_dim));
+  check(config.q_size() < kMaxDimension,
+        fmt::format("n_heads {} x head_dim {} is too large", config.n_heads, config.head_dim));
+  check(std::isfinite(config.rope_theta) && config.rope_theta > 0, fmt::format("rope_theta is {}", config.rope_theta));
+  check(std::isfinite(config.rms_norm_eps) && config.rms_norm_eps > 0,
+        fmt::format("rms_norm_eps is {}", config.rms_norm_eps));
+}
+
+}  // namespace faqsmith

@@ -1,0 +1,97 @@
+// Names, shapes and allocation of a model's tensors; nothing here knows a file format.
+#include "model/weights.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/rng.h"
+
+namespace faqsmith {
+namespace {
+
+template <class AnyWeights, class Visit>
+void visit_all(AnyWeights& weights, const Visit& visit) {
+  visit("model.embed_tokens.weight", weights.embedding);
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
+    auto& layer = weights.layers[i];
+    const auto index = static_cast<std::int64_t>(i);
+    visit(fmt::format("model.layers.{}.input_layernorm.weight", i), layer.attention_norm);
+    for (const Linear l : {Linear::Q, Linear::K, Linear::V, Linear::O}) visit(hf_name(index, l), layer.at(l));
+    visit(fmt::format("model.layers.{}.post_attention_layernorm.weight", i), layer.mlp_norm);
+    for (const Linear l : {Linear::Gate, Linear::Up, Linear::Down}) visit(hf_name(index, l), layer.at(l));
+  }
+  visit("model.norm.weight", weights.final_norm);
+  if (!weights.lm_head.empty()) visit("lm_head.weight", weights.lm_head);
+}
+
+}  // namespace
+
+const char* peft_name(Linear linear) {
+  constexpr std::array<const char*, kLinearsPerLayer> kNames = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                                                "gate_proj", "up_proj", "down_proj"};
+  return kNames[static_cast<std::size_t>(linear)];
+}
+
+std::string hf_name(std::int64_t layer, Linear linear) {
+  const bool attention = linear == Linear::Q || linear == Linear::K || linear == Linear::V || linear == Linear::O;
+  return fmt::format("model.layers.{}.{}.{}.weight", layer, attention ? "self_attn" : "mlp", peft_name(linear));
+}
+
+Shape linear_shape(const LlamaConfig& config, Linear linear) {
+  switch (linear) {
+    case Linear::Q:
+      return {config.q_size(), config.hidden_size};
+    case Linear::K:
+    case Linear::V:
+      return {config.kv_size(), config.hidden_size};
+    case Linear::O:
+      return {config.hidden_size, config.q_size()};
+    case Linear::Gate:
+    case Linear::Up:
+      return {config.intermediate_size, config.hidden_size};
+    case Linear::Down:
+      return {config.hidden_size, config.intermediate_size};
+  }
+  require(false, "a linear is one of the seven");
+  return {};
+}
+
+Weights allocate_weights(const LlamaConfig& config) {
+  validate(config, "model");
+  Weights weights;
+  weights.config = config;
+  weights.embedding = Buffer<float>({config.vocab_size, config.hidden_size});
+  weights.final_norm = Buffer<float>({config.hidden_size});
+  if (!config.tied_embeddings) weights.lm_head = Buffer<float>({config.vocab_size, config.hidden_size});
+  weights.layers.resize(static_cast<std::size_t>(config.n_layers));
+  for (LayerWeights& layer : weights.layers) {
+    layer.attention_norm = Buffer<float>({config.hidden_size});
+    layer.mlp_norm = Buffer<float>({config.hidden_size});
+    for (int l = 0; l < kLinearsPerLayer; ++l)
+      layer.linear[l] = Buffer<float>(linear_shape(config, static_cast<Linear>(l)));
+  }
+  return weights;
+}
+
+Weights random_weights(const LlamaConfig& config, std::uint64_t seed) {
+  Weights weights = allocate_weights(config);
+  Rng rng(seed);
+  for_each_tensor(weights, [&](const std::string&, Buffer<float>& tensor) {
+    const bool is_norm = tensor.shape().rank == 1;
+    for (std::int64_t i = 0; i < tensor.size(); ++i)
+      tensor[i] = is_norm ? 1.0f : static_cast<float>(0.02 * rng.normal());
+  });
+  return weights;
+}
+
+void for_each_tensor(Weights& weights, const std::function<void(const std::string&, Buffer<float>&)>& visit) {
+  visit_all(weights, visit);
+}
+
+void for_each_tensor(const Weights& weights,
+                     const std::function<void(const std::string&, const Buffer<float>&)>& visit) {
+  visit_all(weights, visit);
+}
+
+}  // namespace faqsmith

@@ -1,0 +1,34 @@
+// How GGUF names, shapes and orders a Llama model's tensors: the one place both reading and writing go by.
+// GGUF stores the rows of Q and K so that the two halves of each head interleave (llama.cpp rotates neighbours, Hugging
+// Face rotates halves): row 2j + s of a head in GGUF is row s·(head_dim / 2) + j in Hugging Face's order.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "model/weights.h"
+
+namespace faqsmith {
+
+enum class RowOrder { Same, PairedHalves };  // PairedHalves: Q and K, permuted as above
+
+struct GgufShape {
+  std::string name;  // "blk.3.attn_q.weight"
+  Shape shape;       // outermost first, as in memory
+};
+// Every tensor of such a model, in the order that llama.cpp's converter writes.
+[[nodiscard]] std::vector<GgufShape> gguf_shapes(const LlamaConfig& config);
+
+struct GgufSlot {
+  std::string name;
+  Buffer<float>* tensor;  // where its values live, in Hugging Face's order
+  RowOrder order = RowOrder::Same;
+};
+[[nodiscard]] std::vector<GgufSlot> gguf_slots(Weights& weights);  // the same tensors in the same order
+
+// The source row in GGUF of Hugging Face row `row`, and back. head_dim is even.
+[[nodiscard]] std::int64_t gguf_row(std::int64_t hf_row, std::int64_t head_dim);
+[[nodiscard]] std::int64_t hf_row(std::int64_t gguf_row, std::int64_t head_dim);
+
+}  // namespace faqsmith

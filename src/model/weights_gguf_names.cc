@@ -1,0 +1,65 @@
+// The table of GGUF names, once for shapes (before memory is allocated) and once for tensors in memory.
+#include <fmt/format.h>
+
+#include "model/weights_gguf.h"
+
+namespace faqsmith {
+namespace {
+
+struct LayerTensor {
+  const char* suffix;
+  int linear;  // index of Linear, or one of the two norms
+};
+constexpr int kAttentionNorm = -1, kMlpNorm = -2;
+constexpr LayerTensor kLayerTensors[] = {
+    {"attn_norm", kAttentionNorm},
+    {"ffn_down", static_cast<int>(Linear::Down)},
+    {"ffn_gate", static_cast<int>(Linear::Gate)},
+    {"ffn_up", static_cast<int>(Linear::Up)},
+    {"ffn_norm", kMlpNorm},
+    {"attn_k", static_cast<int>(Linear::K)},
+    {"attn_output", static_cast<int>(Linear::O)},
+    {"attn_q", static_cast<int>(Linear::Q)},
+    {"attn_v", static_cast<int>(Linear::V)},
+};
+
+std::string layer_name(std::int64_t layer, const LayerTensor& tensor) {
+  return fmt::format("blk.{}.{}.weight", layer, tensor.suffix);
+}
+
+}  // namespace
+
+std::vector<GgufShape> gguf_shapes(const LlamaConfig& config) {
+  std::vector<GgufShape> out;
+  out.push_back({"token_embd.weight", {config.vocab_size, config.hidden_size}});
+  for (std::int64_t i = 0; i < config.n_layers; ++i) {
+    for (const LayerTensor& t : kLayerTensors) {
+      out.push_back({layer_name(i, t),
+                     t.linear < 0 ? Shape{config.hidden_size} : linear_shape(config, static_cast<Linear>(t.linear))});
+    }
+  }
+  out.push_back({"output_norm.weight", {config.hidden_size}});
+  if (!config.tied_embeddings) out.push_back({"output.weight", {config.vocab_size, config.hidden_size}});
+  return out;
+}
+
+std::vector<GgufSlot> gguf_slots(Weights& weights) {
+  std::vector<GgufSlot> out;
+  out.push_back({"token_embd.weight", &weights.embedding});
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
+    LayerWeights& layer = weights.layers[i];
+    for (const LayerTensor& t : kLayerTensors) {
+      Buffer<float>* tensor = t.linear == kAttentionNorm ? &layer.attention_norm
+                              : t.linear == kMlpNorm     ? &layer.mlp_norm
+                                                         : &layer.linear[t.linear];
+      const bool permuted = t.linear == static_cast<int>(Linear::Q) || t.linear == static_cast<int>(Linear::K);
+      out.push_back(
+          {layer_name(static_cast<std::int64_t>(i), t), tensor, permuted ? RowOrder::PairedHalves : RowOrder::Same});
+    }
+  }
+  out.push_back({"output_norm.weight", &weights.final_norm});
+  if (!weights.lm_head.empty()) out.push_back({"output.weight", &weights.lm_head});
+  return out;
+}
+
+}  // namespace faqsmith
