@@ -15,8 +15,8 @@ struct Message {
   std::string text;
 };
 
-// Token ids with a mark for each: true where the token is part of an assistant answer (its end-of-turn token included) and
-// so is trained.
+// Token ids with a mark for each: true where the token is part of an assistant answer (its end-of-turn token included)
+// and so is trained.
 struct RenderedChat {
   std::vector<TokenId> ids;
   std::vector<bool> trained;  // same length

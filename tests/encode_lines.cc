@@ -1,0 +1,64 @@
+// Helper of tests/tokenizer_oracle_test.py: encode_lines SPEC.json < lines. SPEC.json holds the vocabulary as GGUF has it;
+// a line is {"text": …} or {"hex": raw bytes}; each answer line holds the ids. The last line on stderr is the encoding time.
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <string>
+
+#include "base/error.h"
+#include "text/tokenizer.h"
+
+namespace {
+
+using nlohmann::json;
+
+faqsmith::TokenizerSpec read_spec(const char* path) {
+  std::ifstream file(path);
+  const json fields = json::parse(file);
+  faqsmith::TokenizerSpec spec;
+  spec.model = fields.at("model");
+  spec.pre = fields.at("pre");
+  spec.tokens = fields.at("tokens").get<std::vector<std::string>>();
+  spec.token_types = fields.at("token_types").get<std::vector<std::int32_t>>();
+  spec.merges = fields.at("merges").get<std::vector<std::string>>();
+  return spec;
+}
+
+std::string bytes_of_line(const json& line) {
+  if (line.contains("text")) return line.at("text");
+  const std::string hex = line.at("hex");
+  std::string out;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    out.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  return out;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: encode_lines SPEC.json < lines.jsonl\n", stderr);
+    return 2;
+  }
+  try {
+    const faqsmith::Tokenizer tokenizer(read_spec(argv[1]));
+    std::chrono::steady_clock::duration spent{};
+    std::size_t n_bytes = 0;
+    for (std::string line; std::getline(std::cin, line);) {
+      const std::string text = bytes_of_line(json::parse(line));
+      const auto start = std::chrono::steady_clock::now();
+      const std::vector<faqsmith::TokenId> ids = tokenizer.encode(text);
+      spent += std::chrono::steady_clock::now() - start;
+      n_bytes += text.size();
+      std::cout << json(ids).dump() << "\n";
+    }
+    const double seconds = std::chrono::duration<double>(spent).count();
+    std::fprintf(stderr, "encoded %zu bytes in %.6f s\n", n_bytes, seconds);
+  } catch (const faqsmith::Error& error) {
+    std::fprintf(stderr, "error: %s (%s)\n", error.what(), error.hint().c_str());
+    return 1;
+  }
+}
