@@ -1,5 +1,6 @@
 # Reads layers.txt and makes one library (and one test program) per folder. A folder's private libraries are set in
 # dependencies.cmake as FAQSMITH_LIBS_<folder>.
+include(cmake/embed.cmake)
 find_program(FAQSMITH_CCACHE ccache)
 if(FAQSMITH_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${FAQSMITH_CCACHE})
@@ -21,6 +22,8 @@ function(faqsmith_add_folder folder)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  faqsmith_embed(${folder} embedded)
+  list(APPEND sources ${embedded})
   set(library faqsmith_${folder})
   if(sources)
     add_library(${library} STATIC ${sources})

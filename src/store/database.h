@@ -1,6 +1,7 @@
 // SQLite behind a narrow face: the only user of sqlite3.h together with this folder's table files. One connection, one
 // thread. WAL, synchronous=FULL, foreign keys on. Errors are Error(Io) that name the file; a full disk says so.
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,10 @@ class Statement {
   Statement(Statement&& other) noexcept;
   Statement& operator=(Statement&&) = delete;
   Statement& bind(std::int64_t value);
+  template <std::integral T>
+  Statement& bind(T value) {
+    return bind(static_cast<std::int64_t>(value));
+  }
   Statement& bind(double value);
   Statement& bind(std::string_view value);
   Statement& bind(const std::optional<std::int64_t>& value);

@@ -37,6 +37,7 @@ CREATE TABLE sections (
   stale INTEGER NOT NULL DEFAULT 0,            -- its source changed or went away
   UNIQUE (source_id, ordinal, hash)
 );
+CREATE INDEX sections_by_hash ON sections(hash);
 
 -- generate
 CREATE TABLE facts (
@@ -49,6 +50,7 @@ CREATE TABLE facts (
   heading TEXT NOT NULL,        -- the question as it stood (harvest) or the heading path's text
   cluster TEXT NOT NULL DEFAULT ''  -- curate: key of the duplicate cluster's first fact
 );
+CREATE INDEX facts_by_section ON facts(section_id);
 CREATE TABLE pairs (
   id INTEGER PRIMARY KEY,
   fact_id INTEGER REFERENCES facts(id),        -- NULL: unanswerable question, or imported

@@ -1,4 +1,5 @@
-// Reads and writes of each table; every function runs inside the caller's transaction if there is one. Lists come in id order.
+// Reads and writes of each table; every function runs inside the caller's transaction if there is one. Lists come in id
+// order.
 #pragma once
 #include <map>
 
@@ -13,27 +14,29 @@ RowId put_source(Database& db, const SourceRow& source);  // insert, or update b
 [[nodiscard]] std::optional<SourceRow> find_source(Database& db, std::string_view path);
 
 // sections.cc
-RowId add_section(Database& db, const SectionRow& section);           // same source, ordinal and hash: revives the row
+RowId add_section(Database& db, const SectionRow& section);  // same source, ordinal and hash: revives the row
 void mark_sections_stale(Database& db, RowId source_id);
-[[nodiscard]] std::vector<SectionRow> list_sections(Database& db);   // not stale
+[[nodiscard]] std::vector<SectionRow> list_sections(Database& db);  // not stale
 [[nodiscard]] std::optional<SectionRow> get_section(Database& db, RowId id);
 
 // facts.cc
-RowId add_fact(Database& db, const FactRow& fact);                    // same key: returns the existing id
+RowId add_fact(Database& db, const FactRow& fact);  // same key: returns the existing id
 void set_fact_cluster(Database& db, RowId id, std::string_view cluster);
-[[nodiscard]] std::vector<FactRow> list_facts(Database& db);         // of sections that are not stale
+[[nodiscard]] std::vector<FactRow> list_facts(Database& db);  // of sections that are not stale
 [[nodiscard]] std::optional<FactRow> get_fact(Database& db, RowId id);
 
 // pairs.cc
-RowId add_pair(Database& db, const PairRow& pair);                    // same key: returns the existing id
-void set_pair_verdict(Database& db, RowId id, std::string_view verdict, std::string_view reasons, std::string_view scores);
+RowId add_pair(Database& db, const PairRow& pair);  // same key: returns the existing id
+void set_pair_verdict(Database& db, RowId id, std::string_view verdict, std::string_view reasons,
+                      std::string_view scores);
 void set_pair_part(Database& db, RowId id, std::string_view part);
-[[nodiscard]] std::vector<PairRow> list_pairs(Database& db);         // of facts that are not stale, and those without a fact
+[[nodiscard]] std::vector<PairRow> list_pairs(Database& db);  // of facts that are not stale, and those without a fact
 [[nodiscard]] std::vector<PairRow> list_pairs_in(Database& db, std::string_view part);
 
 // requests.cc
 RowId add_request(Database& db, const RequestRow& request);
-[[nodiscard]] bool batch_done(Database& db, std::string_view batch);  // any request of the batch is there (a batch is one transaction)
+[[nodiscard]] bool batch_done(
+    Database& db, std::string_view batch);  // any request of the batch is there (a batch is one transaction)
 [[nodiscard]] std::map<std::string, std::int64_t> count_requests_by_outcome(Database& db);
 
 // answers.cc

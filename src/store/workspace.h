@@ -1,4 +1,4 @@
-// A workspace folder: faqsmith.yaml, faqsmith.db, faqsmith.log, runs/. One process at a time (flock on .lock).
+// A workspace folder: faqsmith.yaml, faqsmith.db, faqsmith.log, runs/. One process at a time (a lock on .lock).
 #pragma once
 #include "store/database.h"
 
@@ -7,7 +7,8 @@ namespace faqsmith {
 class Workspace {
  public:
   enum class Mode { Create, Existing };
-  // Creates the folder if asked to. Throws Error(User) if it must exist and does not, Error(Io) if another process holds it.
+  // Creates the folder if asked to. Throws Error(User) if it must exist and does not, Error(Io) if another process
+  // holds it.
   Workspace(const fs::path& folder, Mode mode);
   ~Workspace();
   Workspace(const Workspace&) = delete;
