@@ -1,0 +1,161 @@
+// Reads /proc and the cgroup's limits; asks the engine what it will use.
+#include "app/doctor.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "app/models.h"
+#include "base/strings.h"
+#include "store/database.h"
+#include "sys/command.h"
+#include "sys/parallel.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr double kGiB = 1024.0 * 1024 * 1024;
+constexpr std::uint64_t kNeededMemory = 3ull << 30;  // the default model's full training, measured, rounded up
+constexpr std::uint64_t kNeededDisk = 2ull << 30;    // checkpoints, exports and the model cache
+
+// Small pseudo-files that report no size: read_file() would find them empty.
+std::string slurp(const char* path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::uint64_t meminfo_bytes(const std::string& text, std::string_view key) {
+  const auto at = text.find(key);
+  if (at == std::string::npos) return 0;
+  return std::strtoull(text.c_str() + at + key.size(), nullptr, 10) * 1024;
+}
+
+std::string cpuinfo_field(std::string_view key) {
+  const std::string text = slurp("/proc/cpuinfo");
+  for (const auto line : split(text, '\n')) {
+    if (line.starts_with(key)) return std::string(trim(line.substr(std::min(line.size(), line.find(':') + 1))));
+  }
+  return "unknown";
+}
+
+bool has_cpu_flag(const std::string& flags, std::string_view flag) {
+  const std::string padded = " " + flags + " ";
+  return padded.find(" " + std::string(flag) + " ") != std::string::npos;
+}
+
+std::string instruction_set() {
+  const std::string flags = cpuinfo_field("flags");
+  std::vector<std::string> sets;
+  if (has_cpu_flag(flags, "amx_bf16")) sets.emplace_back("AMX-BF16");
+  if (has_cpu_flag(flags, "avx512_bf16")) sets.emplace_back("AVX512-BF16");
+  if (has_cpu_flag(flags, "avx512f")) sets.emplace_back("AVX512");
+  if (has_cpu_flag(flags, "avx2")) sets.emplace_back("AVX2");
+  return sets.empty() ? "no AVX2" : join(sets, ", ");
+}
+
+Finding examine_cpu() {
+  const std::string flags = cpuinfo_field("flags");
+  Finding out{"processor", Health::Good, engine_facts().cpu, ""};
+  if (!has_cpu_flag(flags, "amx_bf16") && !has_cpu_flag(flags, "avx512_bf16")) {
+    out.health = Health::Note;
+    out.remedy = "works, but without AMX or AVX512-BF16 training takes several times longer: use --budget";
+  }
+  return out;
+}
+
+Finding examine_memory() {
+  const MemoryFacts memory = memory_facts();
+  Finding out{"memory", Health::Good,
+              fmt::format("{} free of {}", human_bytes(static_cast<double>(memory.available_bytes)),
+                          human_bytes(static_cast<double>(memory.total_bytes))),
+              ""};
+  if (memory.available_bytes < kNeededMemory) {
+    out.health = Health::Bad;
+    out.remedy =
+        fmt::format("the default model needs about {:.0f} GiB: close other programs, or train with train.method lora",
+                    static_cast<double>(kNeededMemory) / kGiB);
+  }
+  return out;
+}
+
+Finding examine_disk(const fs::path& folder, const std::string& what) {
+  const std::uint64_t bytes = free_disk_bytes(folder);
+  Finding out{what, Health::Good,
+              fmt::format("{} free at {}", human_bytes(static_cast<double>(bytes)), folder.string()), ""};
+  if (bytes < kNeededDisk) {
+    out.health = Health::Bad;
+    out.remedy = "free about 2 GiB: checkpoints and exports are whole models";
+  }
+  return out;
+}
+
+Finding examine_model() {
+  const KnownModel& model = known_models().front();
+  std::error_code error;
+  const fs::path path = cached_path(model);
+  if (fs::file_size(path, error) == model.file_bytes && !error) {
+    return {"default model", Health::Good, path.string(), ""};
+  }
+  return {"default model", Health::Note, "not fetched yet", "fetch it with: faqsmith models pull"};
+}
+
+Finding examine_program(const std::string& name, const std::string& purpose, const std::string& package) {
+  if (program_exists(name)) return {name, Health::Good, "found", ""};
+  return {name, Health::Note, "not found", fmt::format("{}; install it (Debian: apt install {})", purpose, package)};
+}
+
+}  // namespace
+
+EngineFacts engine_facts() {
+  EngineFacts facts;
+  facts.cpu = fmt::format("{}, {}, {} threads", cpuinfo_field("model name"), instruction_set(), n_threads());
+  return facts;
+}
+
+MemoryFacts memory_facts() {
+  const std::string text = slurp("/proc/meminfo");
+  MemoryFacts facts{meminfo_bytes(text, "MemTotal:"), meminfo_bytes(text, "MemAvailable:")};
+  const std::string limit = slurp("/sys/fs/cgroup/memory.max");
+  const std::string used = slurp("/sys/fs/cgroup/memory.current");
+  if (!limit.empty() && limit[0] >= '0' && limit[0] <= '9') {
+    const std::uint64_t bytes = std::strtoull(limit.c_str(), nullptr, 10);
+    const std::uint64_t taken = std::strtoull(used.c_str(), nullptr, 10);
+    facts.total_bytes = std::min(facts.total_bytes, bytes);
+    facts.available_bytes = std::min(facts.available_bytes, bytes > taken ? bytes - taken : 0);
+  }
+  return facts;
+}
+
+std::uint64_t peak_memory_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::uint64_t free_disk_bytes(const fs::path& folder) {
+  std::error_code error;
+  fs::path nearest = fs::absolute(folder, error);
+  while (!nearest.empty() && !fs::exists(nearest, error) && nearest != nearest.parent_path())
+    nearest = nearest.parent_path();
+  const auto space = fs::space(nearest, error);
+  return error ? 0 : space.available;
+}
+
+std::vector<Finding> examine_machine(const fs::path& workspace) {
+  std::vector<Finding> out = {examine_cpu(), examine_memory(), examine_disk(workspace, "disk")};
+  out.push_back(examine_disk(model_cache(), "disk of the model cache"));
+  out.push_back(examine_model());
+  out.push_back(examine_program("pdftotext", "needed to read PDF files", "poppler-utils"));
+  out.push_back(examine_program("python3", "needed once, to fetch the default model", "python3-pip"));
+  out.push_back({"workspace format", Health::Good, fmt::format("schema version {}", kSchemaVersion), ""});
+  return out;
+}
+
+}  // namespace faqsmith

@@ -1,0 +1,14 @@
+// What each command does, in the terms of the command line: arguments in, text or JSON out. Returns the exit code.
+// The work itself is in app/ and stages/.
+#pragma once
+#include "cli/command_table.h"
+
+namespace faqsmith {
+
+int run_init(Session& session);
+int run_config(Session& session);
+int run_models(Session& session);
+int run_doctor(Session& session);
+int run_help(Session& session);
+
+}  // namespace faqsmith
