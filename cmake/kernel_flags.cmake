@@ -1,0 +1,5 @@
+# What the compiler may do in src/ops/cpu so that plain loops vectorise: sums may be reordered (at compile time, so results stay
+# reproducible). Never -ffinite-math-only: a NaN must survive to the loss.
+file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ops/cpu/*.cc)
+set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
+  "-O3;-fassociative-math;-fno-signed-zeros;-fno-trapping-math;-fno-math-errno;-ffp-contract=fast")

@@ -1,0 +1,131 @@
+// The cache of oneDNN's primitives. Making one costs 0.2-0.4 ms (a kernel is compiled), running one 5 us and up, so one
+// is kept for each shape that was seen. The row count of inference varies, yet few hundred counts times five weights
+// stay cheap: no padding to size classes. Past kMaxPrimitives the cache is emptied; results never depend on it.
+#include "ops/cpu/onednn.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "tensor/buffer.h"
+
+namespace faqsmith::onednn {
+
+namespace {
+
+using Desc = dnnl::memory::desc;
+constexpr std::size_t kMaxPrimitives = 8192;
+
+struct Entry {
+  Desc a, b, c, scratch;
+  dnnl::matmul primitive;
+};
+
+Desc strided(std::int64_t rows, std::int64_t columns, Type type, std::int64_t row_stride, std::int64_t column_stride) {
+  return Desc({rows, columns}, type, dnnl::memory::dims{row_stride, column_stride});
+}
+
+dnnl::primitive_attr attributes(bool add, float scale) {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (scale != 1.0f) attr.set_output_scales(0, {scale});
+  if (add) {
+    dnnl::post_ops post;
+    post.append_sum(1.0f);
+    attr.set_post_ops(post);
+  }
+  return attr;
+}
+
+std::shared_ptr<const Entry> make_entry(const Product& p) {
+  const Desc a = p.a_transposed ? strided(p.m, p.k, p.type, 1, p.lda) : strided(p.m, p.k, p.type, p.lda, 1);
+  const Desc b = p.packed_b ? *p.packed_b : strided(p.k, p.n, p.type, p.ldb, 1);
+  const Desc c = strided(p.m, p.n, p.c_type, p.ldc, 1);
+  try {
+    const dnnl::matmul::primitive_desc pd(dnnl::matmul::desc(a, b, c), attributes(p.add, p.scale), engine());
+    return std::make_shared<const Entry>(Entry{a, b, c, pd.scratchpad_desc(), dnnl::matmul(pd)});
+  } catch (const dnnl::error& e) {
+    throw Error(Kind::Device, fmt::format("oneDNN cannot multiply {} x {} x {}: {}", p.m, p.k, p.n, e.what()),
+                "set FAQSMITH_COMPUTE=f32");
+  }
+}
+
+std::string key_of(const Product& p) {
+  const std::int64_t numbers[] = {
+      static_cast<int>(p.type), static_cast<int>(p.c_type), p.m, p.k, p.n, p.lda, p.ldb, p.ldc, p.a_transposed, p.add};
+  std::string key(reinterpret_cast<const char*>(numbers), sizeof numbers);
+  key.append(reinterpret_cast<const char*>(&p.scale), sizeof p.scale);
+  key.push_back(p.packed_b ? 'p' : '-');
+  return key;
+}
+
+// A memo of a pure function, not state: the one global of this folder.
+struct Cache {
+  std::mutex mutex;
+  std::unordered_map<std::string, std::shared_ptr<const Entry>> entries;
+};
+
+std::shared_ptr<const Entry> find_entry(const Product& p) {
+  static Cache cache;
+  const std::string key = key_of(p);
+  {
+    const std::lock_guard lock(cache.mutex);
+    if (const auto it = cache.entries.find(key); it != cache.entries.end()) return it->second;
+  }
+  auto entry = make_entry(p);  // outside the lock: other shapes go on meanwhile
+  const std::lock_guard lock(cache.mutex);
+  if (cache.entries.size() >= kMaxPrimitives) cache.entries.clear();
+  return cache.entries.try_emplace(key, std::move(entry)).first->second;
+}
+
+void* thread_scratch(std::size_t bytes) {
+  thread_local Buffer<std::uint8_t> scratch;
+  if (static_cast<std::size_t>(scratch.size()) < bytes)
+    scratch = Buffer<std::uint8_t>({static_cast<std::int64_t>(bytes)});
+  return scratch.data();
+}
+
+}  // namespace
+
+dnnl::engine& engine() {
+  static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+dnnl::stream& stream() {
+  thread_local dnnl::stream own(engine());
+  return own;
+}
+
+Desc packed_layout(Type type, std::int64_t reads, std::int64_t writes) {
+  constexpr std::int64_t kTypicalRows = 512;  // the layout does not depend on it where a blocked one exists
+  const Desc a({kTypicalRows, reads}, type, dnnl::memory::format_tag::ab);
+  const Desc b({reads, writes}, type, dnnl::memory::format_tag::any);
+  const Desc c({kTypicalRows, writes}, Type::f32, dnnl::memory::format_tag::ab);
+  try {
+    return dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, c), engine()).weights_desc();
+  } catch (const dnnl::error& e) {
+    throw Error(
+        Kind::Device,
+        fmt::format("oneDNN offers no {} matrix product here: {}", type == Type::bf16 ? "bf16" : "f32", e.what()),
+        "set FAQSMITH_COMPUTE=f32");
+  }
+}
+
+void multiply(const Product& product, const void* a, const void* b, void* c) {
+  if (product.m == 0 || product.n == 0 || product.k == 0) return;
+  const auto entry = find_entry(product);
+  const dnnl::memory scratch(entry->scratch, engine(), thread_scratch(entry->scratch.get_size()));
+  entry->primitive.execute(stream(), {{DNNL_ARG_SRC, dnnl::memory(entry->a, engine(), const_cast<void*>(a))},
+                                      {DNNL_ARG_WEIGHTS, dnnl::memory(entry->b, engine(), const_cast<void*>(b))},
+                                      {DNNL_ARG_DST, dnnl::memory(entry->c, engine(), c)},
+                                      {DNNL_ARG_SCRATCHPAD, scratch}});
+  stream().wait();
+}
+
+}  // namespace faqsmith::onednn

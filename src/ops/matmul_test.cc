@@ -1,0 +1,150 @@
+// Matmul and MatmulWeightGrad against sums in double, for packed layouts with and without padding, slices and stacking.
+#include "ops/matmul.h"
+
+#include "ops/op_test.h"
+
+namespace faqsmith {
+namespace {
+
+using namespace op_test;
+
+bool can_run(Compute compute) {
+  return compute == Compute::F32 || usable_isa() >= Isa::Avx512Bf16;
+}
+
+template <class T>
+class MatmulTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!can_run(kComputeOf<T>)) GTEST_SKIP() << "no bf16 matrix products here";
+  }
+  Cpu cpu_{kComputeOf<T>};
+};
+using Types = testing::Types<float, bf16>;
+TYPED_TEST_SUITE(MatmulTest, Types);
+
+template <class T>
+float rounded(float x) {
+  return to_float(from_float<T>(x));
+}
+
+// y[i][j] = sum_r x[i][r] * operand[r][j] with the weight rounded as packing rounds it.
+template <class T>
+std::vector<double> expected(const Buffer<T>& x, std::int64_t x_column, const Buffer<float>& w, Product product,
+                             float scale) {
+  const std::int64_t m = x.shape()[0], out = w.shape()[0], in = w.shape()[1];
+  const bool forward = product == Product::Forward;
+  const std::int64_t reads = forward ? in : out, writes = forward ? out : in;
+  std::vector<double> y(static_cast<std::size_t>(m * writes));
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = 0; j < writes; ++j) {
+      double sum = 0;
+      for (std::int64_t r = 0; r < reads; ++r) {
+        const float weight = forward ? w[j * in + r] : w[r * in + j];
+        sum += static_cast<double>(to_float(x[i * x.shape()[1] + x_column + r])) * rounded<T>(scale * weight);
+      }
+      y[static_cast<std::size_t>(i * writes + j)] = sum;
+    }
+  }
+  return y;
+}
+
+TYPED_TEST(MatmulTest, EqualsTheSumInDoubleForEveryShapeAndDirection) {
+  using T = TypeParam;
+  Rng rng(11);
+  for (const Product product : {Product::Forward, Product::Backward}) {
+    for (const auto& [out, in] :
+         {std::pair<std::int64_t, std::int64_t>{96, 64}, {100, 37}, {5, 3}, {16, 576}, {576, 16}, {200, 192}}) {
+      const Buffer<float> w = random_buffer<float>({out, in}, rng);
+      const PackedMatrix packed(kComputeOf<T>, w.in(), product, 0.5f);
+      for (const std::int64_t m : {1, 2, 7, 33, 70}) {
+        const Buffer<T> x = random_buffer<T>({m, packed.reads()}, rng);
+        Buffer<float> y = poisoned<float>({m, packed.writes()});
+        if constexpr (sizeof(T) == 2) {
+          launch(this->cpu_, Matmul<T, float>{.x = x.in(), .w = &packed, .y = y.out()});
+          Buffer<T> narrow = poisoned<T>({m, packed.writes()});
+          launch(this->cpu_, Matmul<T, T>{.x = x.in(), .w = &packed, .y = narrow.out()});
+          expect_near(to_double(narrow), expected(x, 0, w, product, 0.5f), kTolerance<T>, "bf16 result");
+        } else {
+          launch(this->cpu_, Matmul<T, T>{.x = x.in(), .w = &packed, .y = y.out()});
+        }
+        expect_near(to_double(y), expected(x, 0, w, product, 0.5f), 2e-5, "float result");
+      }
+    }
+  }
+}
+
+TYPED_TEST(MatmulTest, StacksPartsAndTakesNewValuesInPlace) {
+  using T = TypeParam;
+  Rng rng(12);
+  const Buffer<float> a = random_buffer<float>({70, 48}, rng), b = random_buffer<float>({9, 48}, rng),
+                      c = random_buffer<float>({30, 48}, rng);
+  const std::vector<In<float>> parts = {a.in(), b.in(), c.in()};
+  Buffer<float> stacked({109, 48});
+  for (const Product product : {Product::Forward, Product::Backward}) {
+    PackedMatrix packed(kComputeOf<T>, parts, product, 3.0f);
+    packed.repack(parts);
+    EXPECT_EQ(packed.n_out(), 109);
+    EXPECT_GE(packed.bytes(), 109u * 48u * sizeof(T));
+    std::int64_t at = 0;
+    for (const Buffer<float>* part : {&a, &b, &c}) {
+      for (std::int64_t i = 0; i < part->size(); ++i) stacked[at++] = (*part)[i];
+    }
+    const Buffer<T> x = random_buffer<T>({6, packed.reads()}, rng);
+    Buffer<T> y = poisoned<T>({6, packed.writes()});
+    launch(this->cpu_, Matmul<T, T>{.x = x.in(), .w = &packed, .y = y.out()});
+    expect_near(to_double(y), expected(x, 0, stacked, product, 1.0f), kTolerance<T>, "stacked");
+  }
+}
+
+TYPED_TEST(MatmulTest, AddsIntoASliceAndLeavesTheRestAlone) {
+  using T = TypeParam;
+  Rng rng(13);
+  const Buffer<float> w = random_buffer<float>({24, 16}, rng);
+  const PackedMatrix packed(kComputeOf<T>, w.in(), Product::Forward);
+  const Buffer<T> x = random_buffer<T>({5, 40}, rng);
+  Buffer<T> y = random_buffer<T>({5, 50}, rng);
+  const std::vector<double> before = to_double(y), product = expected(x, 8, w, Product::Forward, 1.0f);
+  launch(this->cpu_,
+         Matmul<T, T>{.x = x.in(), .w = &packed, .y = y.out(), .write = Write::Add, .x_column = 8, .y_column = 20});
+  std::vector<double> want = before;
+  for (std::size_t i = 0; i < 5; ++i) {
+    for (std::size_t j = 0; j < 24; ++j) want[i * 50 + 20 + j] += product[i * 24 + j];
+  }
+  expect_near(to_double(y), want, kTolerance<T>, "slice");
+}
+
+TYPED_TEST(MatmulTest, WeightGradientAddsScaledOuterProducts) {
+  using T = TypeParam;
+  Rng rng(14);
+  for (const std::int64_t m : {1, 17, 64, 130}) {
+    const std::int64_t out = 40, in = 24, dy_width = 61, x_width = 30;
+    const Buffer<T> dy = random_buffer<T>({m, dy_width}, rng), x = random_buffer<T>({m, x_width}, rng);
+    Buffer<float> dw = random_buffer<float>({out, in}, rng);
+    std::vector<double> want = to_double(dw);
+    for (std::int64_t o = 0; o < out; ++o) {
+      for (std::int64_t i = 0; i < in; ++i) {
+        double sum = 0;
+        for (std::int64_t r = 0; r < m; ++r)
+          sum += static_cast<double>(to_float(dy[r * dy_width + 21 + o])) * to_float(x[r * x_width + 3 + i]);
+        want[static_cast<std::size_t>(o * in + i)] += 0.25 * sum;
+      }
+    }
+    launch(this->cpu_, MatmulWeightGrad<T>{
+                           .dy = dy.in(), .x = x.in(), .dw = dw.acc(), .scale = 0.25f, .dy_column = 21, .x_column = 3});
+    expect_near(to_double(dw), want, 2e-5, "weight gradient");
+  }
+}
+
+TEST(Matmul, RefusesShapesThatDoNotFit) {
+  Rng rng(15);
+  const Buffer<float> w = random_buffer<float>({8, 4}, rng), x = random_buffer<float>({2, 5}, rng);
+  const PackedMatrix packed(Compute::F32, w.in(), Product::Forward);
+  Buffer<float> y({2, 8});
+  Cpu cpu;
+  EXPECT_THROW(launch(cpu, Matmul<float, float>{.x = x.in(), .w = &packed, .y = y.out(), .x_column = 2}), Error);
+  EXPECT_THROW(launch(cpu, Matmul<float, float>{.x = x.in(), .w = nullptr, .y = y.out()}), Error);
+}
+
+}  // namespace
+}  // namespace faqsmith
