@@ -1,11 +1,11 @@
-// Helper of tests/tokenizer_oracle_test.py: encode_lines SPEC.json < lines. SPEC.json holds the vocabulary as GGUF has it;
-// a line is {"text": …} or {"hex": raw bytes}; each answer line holds the ids. The last line on stderr is the encoding time.
-#include <nlohmann/json.hpp>
-
+// Helper of tests/tokenizer_oracle_test.py: encode_lines SPEC.json < lines. SPEC.json holds the vocabulary as GGUF has
+// it; a line is {"text": …} or {"hex": raw bytes}; each answer line holds the ids. The last line on stderr is the
+// encoding time.
 #include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.h"

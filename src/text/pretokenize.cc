@@ -13,8 +13,39 @@ namespace {
 
 enum class Class : std::uint8_t { Letter, Number, Space, Other };
 
+struct Range {
+  char32_t first, last;
+  Class kind;
+};
+
+// Letters and numbers of Unicode 15.1 to 17 that the reference tokenizer's tables know and ICU 72 does not.
+constexpr std::array kNewer = {Range{0x1C89, 0x1C8A, Class::Letter},   Range{0xA7CB, 0xA7CD, Class::Letter},
+                               Range{0xA7DA, 0xA7DC, Class::Letter},   Range{0x105C0, 0x105F3, Class::Letter},
+                               Range{0x10D40, 0x10D49, Class::Number}, Range{0x10D4A, 0x10D65, Class::Letter},
+                               Range{0x10D6F, 0x10D85, Class::Letter}, Range{0x10EC2, 0x10EC4, Class::Letter},
+                               Range{0x11380, 0x11389, Class::Letter}, Range{0x1138B, 0x1138B, Class::Letter},
+                               Range{0x1138E, 0x1138E, Class::Letter}, Range{0x11390, 0x113B5, Class::Letter},
+                               Range{0x113B7, 0x113B7, Class::Letter}, Range{0x113D1, 0x113D1, Class::Letter},
+                               Range{0x113D3, 0x113D3, Class::Letter}, Range{0x116D0, 0x116E3, Class::Number},
+                               Range{0x11BC0, 0x11BE0, Class::Letter}, Range{0x11BF0, 0x11BF9, Class::Number},
+                               Range{0x11DE0, 0x11DE9, Class::Number}, Range{0x13460, 0x143FA, Class::Letter},
+                               Range{0x16100, 0x1611D, Class::Letter}, Range{0x16130, 0x16139, Class::Number},
+                               Range{0x16D40, 0x16D6C, Class::Letter}, Range{0x16D70, 0x16D79, Class::Number},
+                               Range{0x16FF4, 0x16FF6, Class::Number}, Range{0x18CFF, 0x18CFF, Class::Letter},
+                               Range{0x1CCF0, 0x1CCF9, Class::Number}, Range{0x1E5D0, 0x1E5ED, Class::Letter},
+                               Range{0x1E5F0, 0x1E5F0, Class::Letter}, Range{0x1E5F1, 0x1E5FA, Class::Number},
+                               Range{0x2EBF0, 0x2EE5D, Class::Letter}};
+
+Class look_up_newer(char32_t c) {
+  for (const Range& range : kNewer) {
+    if (c >= range.first && c <= range.last) return range.kind;
+  }
+  return Class::Other;
+}
+
 Class look_up_class(char32_t c) {
   const std::uint32_t mask = U_GET_GC_MASK(static_cast<UChar32>(c));
+  if ((mask & U_GC_CN_MASK) != 0) return look_up_newer(c);
   if ((mask & U_GC_L_MASK) != 0) return Class::Letter;
   if ((mask & U_GC_N_MASK) != 0) return Class::Number;
   return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_WHITE_SPACE) != 0 ? Class::Space : Class::Other;

@@ -1,0 +1,178 @@
+// Tokenizer against PyPI's tokenizers (golden ids over a cut of SmolLM2's vocabulary), hostile input and hostile
+// vocabularies.
+#include "text/tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+
+#include "base/error.h"
+#include "text/golden_tokenizer_test.h"
+#include "text/utf8.h"
+
+namespace faqsmith {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Byte letters for ASCII 33..126 and the space (Ġ), then a few merges.
+TokenizerSpec tiny_spec() {
+  TokenizerSpec spec;
+  spec.model = "gpt2";
+  spec.pre = "smollm";
+  spec.tokens = {"<|im_end|>"};
+  spec.token_types = {3};
+  for (char c = 33; c < 127; ++c) spec.tokens.emplace_back(1, c);
+  spec.tokens.emplace_back("\xC4\xA0");  // Ġ
+  for (const char* joined : {"he", "ll", "hell", "hello", "^^", "^^^^"}) spec.tokens.emplace_back(joined);
+  spec.token_types.resize(spec.tokens.size(), 1);
+  spec.merges = {"h e", "l l", "he ll", "hell o", "^ ^", "^^ ^^"};
+  spec.eos = 0;
+  return spec;
+}
+
+void expect_refused(const std::function<void(TokenizerSpec&)>& damage, const std::string& says) {
+  TokenizerSpec spec = tiny_spec();
+  damage(spec);
+  try {
+    const Tokenizer tokenizer(spec);
+    FAIL() << "accepted; expected: " << says;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Kind::Input);
+    EXPECT_THAT(error.what(), HasSubstr(says));
+    EXPECT_NE(error.hint(), "");
+  }
+}
+
+TEST(Tokenizer, GivesTheReferenceIdsOnEveryGoldenString) {
+  const GoldenTokenizer golden = read_golden_tokenizer();
+  const Tokenizer tokenizer(golden.spec);
+  ASSERT_GE(golden.cases.size(), 300u);
+  for (const GoldenCase& c : golden.cases) {
+    EXPECT_EQ(tokenizer.encode(c.bytes), c.ids) << testing::PrintToString(c.bytes);
+    EXPECT_EQ(tokenizer.decode(c.ids), c.decoded);
+  }
+}
+
+TEST(Tokenizer, DecodesWhatItEncodedByteForByte) {
+  const GoldenTokenizer golden = read_golden_tokenizer();
+  const Tokenizer tokenizer(golden.spec);
+  const std::string text = "Größe: 12 MiB,\n\n  naïve 👍🏽 don't 漢字\t#!";
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+}
+
+TEST(Tokenizer, NeverMakesAControlTokenFromText) {
+  const GoldenTokenizer golden = read_golden_tokenizer();
+  const Tokenizer tokenizer(golden.spec);
+  for (const std::string& token : golden.spec.tokens) {
+    for (const TokenId id : tokenizer.encode(token + " " + token)) EXPECT_FALSE(tokenizer.is_control(id)) << token;
+  }
+  EXPECT_TRUE(tokenizer.is_control(tokenizer.control_id("<|im_end|>")));
+  EXPECT_THROW((void)tokenizer.control_id("the"), Error);
+}
+
+TEST(Tokenizer, TurnsInvalidBytesIntoReplacementCharactersFirst) {
+  const GoldenTokenizer golden = read_golden_tokenizer();
+  const Tokenizer tokenizer(golden.spec);
+  EXPECT_EQ(tokenizer.encode("a\xE2\x82z"), tokenizer.encode("a\xEF\xBF\xBDz"));
+  EXPECT_EQ(tokenizer.encode("\xFF\xFE"), tokenizer.encode("\xEF\xBF\xBD\xEF\xBF\xBD"));
+}
+
+TEST(Tokenizer, DecodesHalfACharacterAsAReplacementCharacter) {
+  const GoldenTokenizer golden = read_golden_tokenizer();
+  const Tokenizer tokenizer(golden.spec);
+  for (TokenId id = 0; id < tokenizer.vocab_size(); ++id) EXPECT_TRUE(is_valid_utf8(tokenizer.decode({id})));
+}
+
+TEST(Tokenizer, KeepsMergeOrderInLongWordsAsInShortOnes) {
+  const Tokenizer tokenizer(tiny_spec());
+  const std::vector<TokenId> once = tokenizer.encode("hello");
+  ASSERT_EQ(once.size(), 1u);
+  std::string text;
+  std::vector<TokenId> expected;
+  for (int i = 0; i < 40; ++i) {  // one word of 200 letters
+    text += "hello";
+    expected.push_back(once[0]);
+  }
+  EXPECT_EQ(tokenizer.encode(text), expected);
+}
+
+TEST(Tokenizer, EncodesAMillionCaretsInNearLinearTime) {
+  const Tokenizer tokenizer(tiny_spec());
+  const auto seconds = [&](std::size_t n) {
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(tokenizer.encode(std::string(n, '^')).size(), n / 4);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const double small = seconds(100'000), large = seconds(1'000'000);
+  EXPECT_LT(large, 40 * small + 0.5);  // quadratic would be 100 ×
+}
+
+TEST(Tokenizer, ScansAMillionSpacesInLinearTime) {
+  const Tokenizer tokenizer(tiny_spec());
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(tokenizer.encode(std::string(1'000'000, ' ') + "x").size(), 1'000'001u);
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 5.0);
+}
+
+TEST(Tokenizer, Gpt2PreTokenisationKeepsDigitsTogether) {
+  TokenizerSpec spec = tiny_spec();
+  spec.tokens.emplace_back("12");
+  spec.token_types.push_back(1);
+  spec.merges.emplace_back("1 2");
+  const Tokenizer apart(spec);
+  spec.pre = "gpt-2";
+  const Tokenizer together(spec);
+  EXPECT_EQ(apart.encode("12").size(), 2u);
+  EXPECT_EQ(together.encode("12").size(), 1u);
+}
+
+TEST(Tokenizer, RefusesIdsOutsideTheVocabulary) {
+  const Tokenizer tokenizer(tiny_spec());
+  EXPECT_THROW((void)tokenizer.decode({tokenizer.vocab_size()}), Error);
+  EXPECT_THROW((void)tokenizer.decode({-1}), Error);
+  EXPECT_FALSE(tokenizer.is_control(-1));
+}
+
+TEST(Tokenizer, RefusesABrokenVocabularyAndNamesTheField) {
+  expect_refused([](auto& s) { s.model = "llama"; }, "tokenizer.ggml.model \"llama\"");
+  expect_refused([](auto& s) { s.pre = "llama-bpe"; }, "tokenizer.ggml.pre \"llama-bpe\"");
+  expect_refused(
+      [](auto& s) {
+        s.tokens.clear();
+        s.token_types.clear();
+      },
+      "tokens is empty");
+  expect_refused([](auto& s) { s.tokens[5] = s.tokens[6]; }, "tokens 5 and 6 are both");
+  expect_refused([](auto& s) { s.tokens[5].clear(); }, "token 5 is empty");
+  expect_refused([](auto& s) { s.token_types.pop_back(); }, "token_type");
+  expect_refused([](auto& s) { s.token_types[3] = 4; }, "user-defined");
+  expect_refused([](auto& s) { s.eos = 4000; }, "eos_token_id is 4000");
+  expect_refused([](auto& s) { s.bos = -7; }, "bos_token_id is -7");
+  expect_refused([](auto& s) { s.pad = 1 << 30; }, "padding_token_id");
+  expect_refused([](auto& s) { s.add_bos = true; }, "add_bos_token");
+}
+
+TEST(Tokenizer, RefusesBrokenMergesAndNamesTheRank) {
+  expect_refused([](auto& s) { s.merges.emplace_back("q z"); }, "merge 6 (\"q z\") needs \"qz\"");
+  expect_refused([](auto& s) { s.merges.emplace_back("h unknown"); }, "needs \"unknown\"");
+  expect_refused([](auto& s) { s.merges.emplace_back("hello"); }, "is not two parts");
+  expect_refused([](auto& s) { s.merges.emplace_back("h e l"); }, "is not two parts");
+  expect_refused([](auto& s) { s.merges.emplace_back(" e"); }, "is not two parts");
+  expect_refused([](auto& s) { s.merges.emplace_back("e "); }, "is not two parts");
+  expect_refused([](auto& s) { s.merges.emplace_back("h e"); }, "merges 0 and 6 are both");
+  // A merge that would spell a control token is refused: text must never reach one.
+  expect_refused(
+      [](auto& s) {
+        s.tokens.emplace_back("<|");
+        s.token_types.push_back(3);
+        s.merges.emplace_back("< |");
+      },
+      "no text token");
+}
+
+}  // namespace
+}  // namespace faqsmith
