@@ -1,0 +1,75 @@
+// A group of linears that read one input (q|k|v, o, gate|up, down), as one packed product with its LoRA adapters:
+//   y = x W^T + scale * (drop(x) A^T) B^T,   dx = dy W + drop(scale * dy B A),   dA, dB or dW.
+// Promise: with adapters only the rank-r product of the forward pass is kept, and W gets no gradient.
+#pragma once
+#include <array>
+#include <chrono>
+#include <span>
+#include <vector>
+
+#include "model/train_graph_buffers.h"
+#include "ops/matmul.h"
+
+namespace faqsmith {
+
+// Launches ops and adds up where the time goes.
+struct GraphRunner {
+  Cpu cpu;
+  std::array<double, static_cast<std::size_t>(GraphPart::Count)> seconds{};
+  template <class Op>
+  void go(GraphPart part, const Op& op) {
+    const auto start = std::chrono::steady_clock::now();
+    launch(cpu, op);
+    seconds[static_cast<std::size_t>(part)] +=
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+};
+
+// The first n rows of a buffer made for more.
+template <class U>
+[[nodiscard]] Out<U> rows_of(Buffer<U>& buffer, std::int64_t n) {
+  return buffer.empty() ? Out<U>{} : first_rows(buffer.out(), n);
+}
+
+struct DropoutMask {
+  float p = 0;  // 0 = off
+  std::uint64_t seed = 0;
+};
+
+template <class T>
+class TrainGroup {
+ public:
+  // adapters: this layer's pairs, nullptr for none; gradients: this group's, nullptr for a group without adapters.
+  TrainGroup(Compute compute, const LlamaConfig& config, const LayerWeights& weights, LinearGroup group,
+             const LoraConfig* lora, std::vector<std::optional<LoraPair>>* adapters, LoraGroupGradients* gradients);
+  [[nodiscard]] bool adapted() const { return !members_.empty(); }
+  void repack_weights();  // after the masters of a full fine-tuning changed
+  void repack_adapters();
+  [[nodiscard]] std::uint64_t bytes() const;  // packed copies
+
+  void forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped, DropoutMask mask) const;
+  // dx, and the adapters' d_low = scale * dy B, which adapter_gradients then reads: call this first. dx may be empty.
+  void input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, Out<T> d_low, DropoutMask mask) const;
+  // dA and dB.
+  void adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> d_low, Out<T> dropped,
+                         DropoutMask mask) const;
+
+ private:
+  struct Member {
+    GroupMember place;
+    LoraPair* pair;
+    PackedMatrix b, b_transposed;  // both carry alpha / rank
+  };
+  [[nodiscard]] std::vector<In<float>> weight_parts() const;
+  [[nodiscard]] std::vector<In<float>> a_parts() const;
+  [[nodiscard]] Out<T> low_columns(Out<T> low) const;  // as wide as this group's adapters need
+  const LayerWeights* weights_;
+  std::vector<GroupMember> linears_;
+  std::vector<Member> members_;
+  std::int64_t rank_ = 0;
+  float scale_ = 1;
+  LoraGroupGradients* gradients_ = nullptr;
+  PackedMatrix w_, w_transposed_, a_, a_transposed_;
+};
+
+}  // namespace faqsmith

@@ -1,0 +1,77 @@
+// The training graph for one compute type. Private to model/: train_graph.h is the way in.
+#pragma once
+#include "model/train_graph_group.h"
+#include "ops/rope.h"
+
+namespace faqsmith {
+
+template <class T>
+class LlamaTrainGraph final : public TrainGraph {
+ public:
+  LlamaTrainGraph(const Cpu& cpu, Weights& weights, const GraphLimits& limits);                           // full
+  LlamaTrainGraph(const Cpu& cpu, const Weights& weights, LoraWeights& lora, const GraphLimits& limits);  // LoRA
+
+  double loss(const Pack& pack) override;
+  double loss_and_gradients(const Pack& pack, std::uint64_t dropout_seed) override;
+  std::vector<float> logits(const Pack& pack) override;
+  const std::vector<TrainedTensor>& trained() const override { return trained_; }
+  void zero_gradients() override;
+  void weights_changed() override;
+  std::uint64_t bytes() const override;
+  double seconds(GraphPart part) const override { return runner_.seconds[static_cast<std::size_t>(part)]; }
+
+ private:
+  enum class Want { Loss, Gradients };
+  void plan(const LoraConfig* lora);
+  void list_full_tensors(Weights& weights);
+  void list_lora_tensors();
+  void pack_head();
+  void check(const Pack& pack) const;
+  [[nodiscard]] bool full() const { return lora_ == nullptr; }
+  [[nodiscard]] TrainGroup<T>& group(std::size_t layer, LinearGroup g) {
+    return groups_[layer * kGroups + static_cast<std::size_t>(g)];
+  }
+  [[nodiscard]] DropoutMask mask(std::size_t layer, LinearGroup g) const;
+  [[nodiscard]] Out<T> low(std::size_t layer, LinearGroup g, std::int64_t m) {
+    return rows_of(tape_[layer].low[static_cast<int>(g)], m);
+  }
+
+  // train_graph_forward.cc; m = tokens of the pack
+  void forward(const Pack& pack);  // up to the last residual stream
+  void forward_attention(std::size_t layer, const Pack& pack);
+  void forward_mlp(std::size_t layer, std::int64_t m);
+  void forward_head_rows(const Pack& pack);  // labelled rows, through the final norm, into x_head
+  double head(const Pack& pack, Want want);  // loss; with gradients also d_x_head and the head's weights
+  void forward_linear(std::size_t layer, LinearGroup g, In<T> x, Out<T> y);
+  // train_graph_backward.cc
+  void backward(const Pack& pack);
+  void backward_head_rows(const Pack& pack);
+  void backward_mlp(std::size_t layer, std::int64_t m);
+  void backward_attention(std::size_t layer, const Pack& pack);
+  void backward_inputs(std::size_t layer, LinearGroup g, In<T> dy, Out<T> dx);  // first; dx empty: nobody needs it
+  void backward_weights(std::size_t layer, LinearGroup g, In<T> dy, In<T> x);
+
+  GraphRunner runner_;
+  const Weights& weights_;
+  LoraWeights* lora_ = nullptr;
+  LlamaConfig config_;
+  GraphLimits limits_;
+  RopeTable rope_;
+  PackedMatrix head_, head_transposed_;
+  std::vector<TrainGroup<T>> groups_;  // [n_layers * kGroups]
+  std::vector<LayerTape<T>> tape_;
+  Scratch<T> scratch_;
+  FullGradients full_gradients_;
+  std::vector<LoraGroupGradients> lora_gradients_;  // [n_layers * kGroups]
+  std::vector<TrainedTensor> trained_;
+  std::uint64_t planned_bytes_ = 0;
+  float dropout_ = 0;  // of the pass under way
+  std::uint64_t dropout_seed_ = 0;
+};
+
+// In views of a pack's arrays.
+[[nodiscard]] inline In<std::int32_t> view_of(const std::vector<std::int32_t>& values) {
+  return {values.data(), {static_cast<std::int64_t>(values.size())}};
+}
+
+}  // namespace faqsmith

@@ -1,0 +1,54 @@
+// Every setting of a training run, with the defaults that design.md measured on a small model. Zero or Auto means
+// "chosen from the model": resolve() fills those in, so that a checkpoint always records what really ran.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "model/lora.h"
+
+namespace faqsmith {
+
+enum class Method { Auto, Full, Lora };
+enum class Schedule { Cosine, Linear, Constant };
+[[nodiscard]] const char* method_name(Method method);        // "auto", "full", "lora"
+[[nodiscard]] const char* schedule_name(Schedule schedule);  // "cosine", "linear", "constant"
+[[nodiscard]] Method parse_method(const std::string& name);  // throws Error(User) with a suggestion
+[[nodiscard]] Schedule parse_schedule(const std::string& name);
+
+inline constexpr std::int64_t kFullBelowParameters = 500'000'000;  // auto: full under this, LoRA from it on
+inline constexpr double kFullLearningRate = 3e-4;
+inline constexpr double kLoraLearningRate = 1e-3;
+
+struct TrainOptions {
+  Method method = Method::Auto;
+  LoraConfig lora;           // read when method is Lora
+  double learning_rate = 0;  // peak; 0 = by method
+  Schedule schedule = Schedule::Cosine;
+  double warmup_ratio = 0.05;  // of all steps
+  double weight_decay = 0.01;  // decoupled; never on norms
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  double clip_norm = 1.0;  // global L2 norm of the gradient; 0 = off
+  std::int64_t steps = 0;  // optimizer steps; 0 = epochs decide
+  double epochs = 3;
+  std::int64_t rows_per_step = 16;   // examples a step
+  std::int64_t tokens_per_step = 0;  // if > 0: a step takes examples up to this many tokens instead
+  std::int64_t micro_tokens = 2560;  // tokens of one forward and backward pass: sets the memory, not the result
+  std::int64_t max_length = 1024;    // tokens of one example; a longer one is refused, never cut
+  std::int64_t validate_every = 25;  // steps
+  int patience = 4;                  // validations without an improvement before the run stops; 0 = never
+  double min_improvement = 1e-4;     // of the validation loss a token
+  std::int64_t save_every = 100;     // steps between resumable checkpoints
+  int max_bad_steps = 5;             // non-finite or spiking steps in a row before a rollback
+  double spike_factor = 10;          // a loss above this times the running mean is a spike
+  std::uint64_t seed = 1;
+};
+
+// Fills in Auto and zeros for this model and this data; throws Error(User) that names a setting out of its range.
+[[nodiscard]] TrainOptions resolve(TrainOptions options, const LlamaConfig& model, std::int64_t n_examples,
+                                   std::int64_t n_tokens);
+// JSON of the settings that change the result: part of the fingerprint and of every checkpoint's manifest.
+[[nodiscard]] std::string options_json(const TrainOptions& options);
+// Learning rate of a step (0-based) of a resolved run.
+[[nodiscard]] double learning_rate_at(const TrainOptions& options, std::int64_t step);
+
+}  // namespace faqsmith
