@@ -1,7 +1,10 @@
 // Scalar code on purpose: loading is bound by memory, and no fused multiply-add may change a bit.
 #include "formats/quants.h"
 
+#include <fmt/format.h>
+
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -76,6 +79,20 @@ std::uint16_t float_to_half(float value) {
   }
   const std::uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
   return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+std::vector<std::uint16_t> to_halves(std::span<const float> values, const std::string& tensor) {
+  std::vector<std::uint16_t> halves;
+  halves.reserve(values.size());
+  for (const float value : values) {
+    const std::uint16_t half = float_to_half(value);
+    if (std::isfinite(value) && (half & 0x7fffu) == 0x7c00u) {
+      throw Error(Kind::Input, fmt::format("tensor \"{}\" holds {}, which does not fit into F16", tensor, value),
+                  "export it as F32");
+    }
+    halves.push_back(half);
+  }
+  return halves;
 }
 
 void dequantize(GgmlType type, std::span<const std::byte> bytes, float* out, std::int64_t n) {

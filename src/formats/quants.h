@@ -11,6 +11,9 @@ namespace faqsmith {
 [[nodiscard]] float half_to_float(std::uint16_t half);   // IEEE binary16, subnormals and NaN included
 [[nodiscard]] std::uint16_t float_to_half(float value);  // to nearest even; too large becomes infinity
 
+// All of values, or Error(Input) naming the tensor if a finite value would become infinite.
+[[nodiscard]] std::vector<std::uint16_t> to_halves(std::span<const float> values, const std::string& tensor);
+
 // out[n]; bytes hold exactly n elements of the type, n a multiple of its block. The type must be supported.
 void dequantize(GgmlType type, std::span<const std::byte> bytes, float* out, std::int64_t n);
 

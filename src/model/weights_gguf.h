@@ -20,12 +20,16 @@ struct GgufShape {
 // Every tensor of such a model, in the order that llama.cpp's converter writes.
 [[nodiscard]] std::vector<GgufShape> gguf_shapes(const LlamaConfig& config);
 
-struct GgufSlot {
+template <class Tensor>
+struct BasicGgufSlot {
   std::string name;
-  Buffer<float>* tensor;  // where its values live, in Hugging Face's order
+  Tensor* tensor;  // where its values live, in Hugging Face's order
   RowOrder order = RowOrder::Same;
 };
+using GgufSlot = BasicGgufSlot<Buffer<float>>;
+using ConstGgufSlot = BasicGgufSlot<const Buffer<float>>;
 [[nodiscard]] std::vector<GgufSlot> gguf_slots(Weights& weights);  // the same tensors in the same order
+[[nodiscard]] std::vector<ConstGgufSlot> gguf_slots(const Weights& weights);
 
 // The source row in GGUF of Hugging Face row `row`, and back. head_dim is even.
 [[nodiscard]] std::int64_t gguf_row(std::int64_t hf_row, std::int64_t head_dim);

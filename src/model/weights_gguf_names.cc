@@ -27,6 +27,26 @@ std::string layer_name(std::int64_t layer, const LayerTensor& tensor) {
   return fmt::format("blk.{}.{}.weight", layer, tensor.suffix);
 }
 
+template <class Tensor, class AnyWeights>
+std::vector<BasicGgufSlot<Tensor>> all_slots(AnyWeights& weights) {
+  std::vector<BasicGgufSlot<Tensor>> out;
+  out.push_back({"token_embd.weight", &weights.embedding});
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
+    auto& layer = weights.layers[i];
+    for (const LayerTensor& t : kLayerTensors) {
+      Tensor* tensor = t.linear == kAttentionNorm ? &layer.attention_norm
+                       : t.linear == kMlpNorm     ? &layer.mlp_norm
+                                                  : &layer.linear[t.linear];
+      const bool permuted = t.linear == static_cast<int>(Linear::Q) || t.linear == static_cast<int>(Linear::K);
+      out.push_back(
+          {layer_name(static_cast<std::int64_t>(i), t), tensor, permuted ? RowOrder::PairedHalves : RowOrder::Same});
+    }
+  }
+  out.push_back({"output_norm.weight", &weights.final_norm});
+  if (!weights.lm_head.empty()) out.push_back({"output.weight", &weights.lm_head});
+  return out;
+}
+
 }  // namespace
 
 std::vector<GgufShape> gguf_shapes(const LlamaConfig& config) {
@@ -44,22 +64,11 @@ std::vector<GgufShape> gguf_shapes(const LlamaConfig& config) {
 }
 
 std::vector<GgufSlot> gguf_slots(Weights& weights) {
-  std::vector<GgufSlot> out;
-  out.push_back({"token_embd.weight", &weights.embedding});
-  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-    LayerWeights& layer = weights.layers[i];
-    for (const LayerTensor& t : kLayerTensors) {
-      Buffer<float>* tensor = t.linear == kAttentionNorm ? &layer.attention_norm
-                              : t.linear == kMlpNorm     ? &layer.mlp_norm
-                                                         : &layer.linear[t.linear];
-      const bool permuted = t.linear == static_cast<int>(Linear::Q) || t.linear == static_cast<int>(Linear::K);
-      out.push_back(
-          {layer_name(static_cast<std::int64_t>(i), t), tensor, permuted ? RowOrder::PairedHalves : RowOrder::Same});
-    }
-  }
-  out.push_back({"output_norm.weight", &weights.final_norm});
-  if (!weights.lm_head.empty()) out.push_back({"output.weight", &weights.lm_head});
-  return out;
+  return all_slots<Buffer<float>>(weights);
+}
+
+std::vector<ConstGgufSlot> gguf_slots(const Weights& weights) {
+  return all_slots<const Buffer<float>>(weights);
 }
 
 }  // namespace faqsmith

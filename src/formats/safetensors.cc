@@ -1,0 +1,227 @@
+// The header is small JSON: parsed with a callback that refuses duplicates and depth, then checked as a whole.
+#include "formats/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "formats/quants.h"
+
+namespace faqsmith {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
+constexpr std::size_t kMaxRank = 8;                     // more than any model uses; bounds the work per tensor
+
+[[noreturn]] void refuse(const std::string& file, const std::string& reason) {
+  throw Error(Kind::Input, fmt::format("{}: {}", file, reason),
+              "the file is damaged or no safetensors file: download or export it again");
+}
+
+std::uint64_t element_bytes(std::string_view dtype) {  // 0 if unknown
+  constexpr std::pair<std::string_view, std::uint64_t> kTypes[] = {
+      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
+      {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"F64", 8},     {"I64", 8}, {"U64", 8},
+  };
+  for (const auto& [name, bytes] : kTypes) {
+    if (name == dtype) return bytes;
+  }
+  return 0;
+}
+
+// Depth 1: tensor names; depth 2: their fields; arrays inside have depth 3. Anything deeper is no safetensors header.
+json parse_header(std::string_view text, const std::string& file) {
+  constexpr int kMaxDepth = 3;
+  std::set<std::string> names, fields;
+  const json::parser_callback_t check = [&](int depth, json::parse_event_t event, json& value) {
+    if (depth > kMaxDepth) refuse(file, "its header is nested too deeply");
+    if (event == json::parse_event_t::key) {
+      auto& seen = depth == 1 ? names : fields;
+      if (!seen.insert(value.get<std::string>()).second) {
+        refuse(file, fmt::format("the key \"{}\" is in its header twice", value.get<std::string>()));
+      }
+    }
+    if (event == json::parse_event_t::object_end) fields.clear();
+    return true;
+  };
+  try {
+    return json::parse(text, check);
+  } catch (const json::exception& e) {
+    refuse(file, fmt::format("its header is no JSON: {}", e.what()));
+  }
+}
+
+std::uint64_t unsigned_number(const json& value, const std::string& file, const std::string& name) {
+  if (!value.is_number_unsigned()) refuse(file, fmt::format("tensor \"{}\" has a size that is no whole number", name));
+  return value.get<std::uint64_t>();
+}
+
+SafeTensor read_entry(const std::string& name, const json& entry, const std::string& file) {
+  const auto bad = [&](const std::string& reason) { refuse(file, fmt::format("tensor \"{}\" {}", name, reason)); };
+  if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") || !entry.contains("shape") ||
+      !entry.contains("data_offsets")) {
+    bad("has other fields than dtype, shape and data_offsets");
+  }
+  const json &dtype = entry["dtype"], &shape = entry["shape"], &offsets = entry["data_offsets"];
+  if (!dtype.is_string() || !shape.is_array() || !offsets.is_array() || offsets.size() != 2)
+    bad("has fields of wrong types");
+  SafeTensor tensor;
+  tensor.name = name;
+  tensor.dtype = dtype.get<std::string>();
+  const std::uint64_t bytes_each = element_bytes(tensor.dtype);
+  if (bytes_each == 0) bad(fmt::format("has the unknown type \"{}\"", tensor.dtype));
+  if (shape.size() > kMaxRank) bad(fmt::format("has {} dimensions, at most {} are read", shape.size(), kMaxRank));
+  std::uint64_t n = 1;
+  for (const json& dim : shape) {
+    const std::uint64_t size = unsigned_number(dim, file, name);
+    const auto product = checked_mul(n, size);
+    if (!product || *product > static_cast<std::uint64_t>(INT64_MAX) || size > static_cast<std::uint64_t>(INT64_MAX)) {
+      bad("has an impossible shape");
+    }
+    n = *product;
+    tensor.shape.push_back(static_cast<std::int64_t>(size));
+  }
+  tensor.n_elements = static_cast<std::int64_t>(n);
+  const std::uint64_t begin = unsigned_number(offsets[0], file, name), end = unsigned_number(offsets[1], file, name);
+  const auto bytes = checked_mul(n, bytes_each);
+  if (end < begin || !bytes || *bytes != end - begin) {
+    bad(fmt::format("has data_offsets [{}, {}], which do not fit its shape and type", begin, end));
+  }
+  tensor.offset = begin;
+  tensor.n_bytes = end - begin;
+  return tensor;
+}
+
+void read_metadata(const json& value, const std::string& file, SafetensorsHeader& header) {
+  if (!value.is_object()) refuse(file, "__metadata__ is no map");
+  for (const auto& [key, text] : value.items()) {
+    if (!text.is_string()) refuse(file, fmt::format("__metadata__ \"{}\" is no text", key));
+    header.metadata.emplace(key, text.get<std::string>());
+  }
+}
+
+// By offset, back to back from the first byte of the data to the last: no overlap, no hole.
+void place_tensors(std::uint64_t data_begin, std::uint64_t file_bytes, const std::string& file,
+                   SafetensorsHeader& header) {
+  auto& tensors = header.tensors;
+  std::sort(tensors.begin(), tensors.end(), [](const SafeTensor& a, const SafeTensor& b) {
+    return a.offset != b.offset ? a.offset < b.offset : a.n_bytes < b.n_bytes;
+  });
+  std::uint64_t expected = 0;
+  for (SafeTensor& tensor : tensors) {
+    if (tensor.offset != expected) {
+      refuse(file, fmt::format("tensor \"{}\" begins at {} of the data where {} is expected: overlap or hole",
+                               tensor.name, tensor.offset, expected));
+    }
+    expected += tensor.n_bytes;  // cannot wrap: it is data_offsets[1]
+    if (expected > file_bytes - data_begin) {
+      refuse(file, fmt::format("tensor \"{}\" ends after the file's {} bytes", tensor.name, file_bytes));
+    }
+    tensor.offset += data_begin;
+  }
+  if (expected != file_bytes - data_begin) {
+    refuse(file, fmt::format("{} bytes follow the last tensor", file_bytes - data_begin - expected));
+  }
+}
+
+}  // namespace
+
+SafetensorsHeader parse_safetensors(std::span<const std::byte> bytes, const std::string& file) {
+  static_assert(std::endian::native == std::endian::little,
+                "safetensors are read in place: little-endian machines only");
+  std::uint64_t header_bytes = 0;
+  if (bytes.size() < sizeof header_bytes) refuse(file, fmt::format("{} bytes are too few for a header", bytes.size()));
+  std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
+  if (header_bytes > kMaxHeaderBytes) {
+    refuse(file, fmt::format("a header of {} bytes is more than the {} allowed", header_bytes, kMaxHeaderBytes));
+  }
+  if (header_bytes > bytes.size() - sizeof header_bytes) {
+    refuse(file, fmt::format("a header of {} bytes is longer than the file", header_bytes));
+  }
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof header_bytes,
+                              static_cast<std::size_t>(header_bytes));
+  if (text.empty() || text.front() != '{') refuse(file, "its header does not begin with '{'");
+  const json parsed = parse_header(text, file);
+  SafetensorsHeader header;
+  for (const auto& [name, entry] : parsed.items()) {
+    if (name == "__metadata__") {
+      read_metadata(entry, file, header);
+    } else {
+      header.tensors.push_back(read_entry(name, entry, file));
+    }
+  }
+  place_tensors(sizeof header_bytes + header_bytes, bytes.size(), file, header);
+  return header;
+}
+
+SafetensorsFile::SafetensorsFile(const fs::path& path)
+    : file_(path.string()), map_(path), header_(parse_safetensors(map_.bytes(), file_)) {}
+
+const SafeTensor* SafetensorsFile::find_tensor(std::string_view name) const {
+  const auto found =
+      std::find_if(header_.tensors.begin(), header_.tensors.end(), [&](const SafeTensor& t) { return t.name == name; });
+  return found == header_.tensors.end() ? nullptr : &*found;
+}
+
+void SafetensorsFile::read_floats(const SafeTensor& tensor, float* out) const {
+  map_.revalidate();
+  const auto bytes =
+      map_.bytes().subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.n_bytes));
+  if (tensor.dtype == "F32") {
+    dequantize(GgmlType::F32, bytes, out, tensor.n_elements);
+  } else if (tensor.dtype == "F16") {
+    dequantize(GgmlType::F16, bytes, out, tensor.n_elements);
+  } else if (tensor.dtype == "BF16") {
+    dequantize(GgmlType::BF16, bytes, out, tensor.n_elements);
+  } else {
+    throw Error(Kind::Input, fmt::format("{}: not supported yet: {} (tensor \"{}\")", file_, tensor.dtype, tensor.name),
+                "save it as F32, F16 or BF16");
+  }
+  const auto bad = std::find_if(out, out + tensor.n_elements, [](float x) { return !std::isfinite(x); });
+  if (bad != out + tensor.n_elements) {
+    throw Error(Kind::Input,
+                fmt::format("{}: tensor \"{}\" is not a finite number at index {}", file_, tensor.name, bad - out),
+                "the file is damaged or the training diverged: use another one");
+  }
+}
+
+void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite>& tensors, SafeFloat type,
+                       const std::map<std::string, std::string>& metadata) {
+  const std::size_t bytes_each = type == SafeFloat::F32 ? sizeof(float) : sizeof(std::uint16_t);
+  nlohmann::ordered_json header;
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const SafeTensorToWrite& tensor : tensors) {
+    require(!header.contains(tensor.name), "a tensor name is written once");
+    const std::uint64_t end = offset + tensor.values.size() * bytes_each;
+    header[tensor.name] = {
+        {"dtype", type == SafeFloat::F32 ? "F32" : "F16"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.empty() ? "{}" : header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');  // data is aligned for readers that map it
+  const std::uint64_t length = text.size();
+  AtomicFile out(path);
+  out.write(&length, sizeof length);
+  out.write(text);
+  for (const SafeTensorToWrite& tensor : tensors) {
+    if (type == SafeFloat::F32) {
+      out.write(tensor.values.data(), tensor.values.size_bytes());
+    } else {
+      const std::vector<std::uint16_t> halves = to_halves(tensor.values, tensor.name);
+      out.write(halves.data(), halves.size() * sizeof(std::uint16_t));
+    }
+  }
+  out.commit();
+}
+
+}  // namespace faqsmith

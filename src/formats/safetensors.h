@@ -1,0 +1,58 @@
+// safetensors, the tensor file of Hugging Face: reader and writer. Promise: the format's own rules are enforced (header
+// of at most 100,000,000 bytes, no duplicate key, no overlap, no hole, shape x type = bytes), before anything is
+// allocated. Source: github.com/huggingface/safetensors, README "Format". No meaning of names is known here.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sys/file.h"
+
+namespace faqsmith {
+
+struct SafeTensor {
+  std::string name, dtype;          // dtype as written: "F32", "F16", "BF16", "I64" …
+  std::vector<std::int64_t> shape;  // outermost first; empty = one value
+  std::int64_t n_elements = 0;
+  std::uint64_t offset = 0;  // of the data, from the start of the file
+  std::uint64_t n_bytes = 0;
+};
+
+struct SafetensorsHeader {
+  std::map<std::string, std::string> metadata;
+  std::vector<SafeTensor> tensors;  // by offset
+};
+
+// Throws Error(Input). file: the name that errors show.
+[[nodiscard]] SafetensorsHeader parse_safetensors(std::span<const std::byte> bytes, const std::string& file);
+
+class SafetensorsFile {
+ public:
+  explicit SafetensorsFile(const fs::path& path);  // maps and parses; throws Error(Io) or Error(Input)
+  [[nodiscard]] const SafetensorsHeader& header() const { return header_; }
+  [[nodiscard]] const std::string& file() const { return file_; }
+  [[nodiscard]] const SafeTensor* find_tensor(std::string_view name) const;  // nullptr if absent
+  // out[n_elements]. F32, F16 and BF16; another type and a value that is no finite number throw Error(Input) that names
+  // the tensor and the index.
+  void read_floats(const SafeTensor& tensor, float* out) const;
+
+ private:
+  std::string file_;
+  MappedFile map_;
+  SafetensorsHeader header_;
+};
+
+enum class SafeFloat { F32, F16 };
+struct SafeTensorToWrite {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  std::span<const float> values;  // row-major
+};
+// Crash-safe. F16 refuses finite values that do not fit. Metadata "format": "pt" makes transformers and peft accept it.
+void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite>& tensors, SafeFloat type,
+                       const std::map<std::string, std::string>& metadata);
+
+}  // namespace faqsmith

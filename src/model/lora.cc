@@ -1,0 +1,69 @@
+// LoRA in memory: first values and merging. Files are in lora_peft.cc; the training graph holds the gradients.
+#include "model/lora.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sys/parallel.h"
+
+namespace faqsmith {
+
+LoraWeights init_lora(const LlamaConfig& model, const LoraConfig& config, Rng& rng) {
+  if (config.rank < 1 || config.rank > std::min(model.hidden_size, model.intermediate_size)) {
+    throw Error(Kind::User, fmt::format("LoRA rank {} is not from 1 to the model's width", config.rank),
+                "set train.lora.rank to 16");
+  }
+  if (config.targets.empty()) {
+    throw Error(Kind::User, "LoRA has no target linear", "leave train.lora.targets out to train all seven");
+  }
+  LoraWeights lora;
+  lora.config = config;
+  lora.layers.resize(static_cast<std::size_t>(model.n_layers));
+  for (auto& layer : lora.layers) {
+    layer.resize(kLinearsPerLayer);
+    for (int l = 0; l < kLinearsPerLayer; ++l) {
+      const auto linear = static_cast<Linear>(l);
+      if (std::find(config.targets.begin(), config.targets.end(), linear) == config.targets.end()) continue;
+      const Shape shape = linear_shape(model, linear);
+      LoraPair pair{Buffer<float>({config.rank, shape[1]}), Buffer<float>({shape[0], config.rank})};
+      // Kaiming-uniform with a = sqrt(5): the bound sqrt(6 / ((1 + a^2) fan_in)) is 1 / sqrt(fan_in).
+      const double bound = 1.0 / std::sqrt(static_cast<double>(shape[1]));
+      for (std::int64_t i = 0; i < pair.a.size(); ++i)
+        pair.a[i] = static_cast<float>((2.0 * rng.uniform() - 1.0) * bound);
+      layer[static_cast<std::size_t>(l)] = std::move(pair);
+    }
+  }
+  return lora;
+}
+
+void merge_lora(Weights& weights, const LoraWeights& lora) {
+  require(lora.layers.size() == weights.layers.size(), "an adapter has as many layers as its model");
+  const float scale = lora.config.scale();
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
+    for (int l = 0; l < kLinearsPerLayer; ++l) {
+      const auto& pair = lora.layers[i][static_cast<std::size_t>(l)];
+      if (!pair) continue;
+      Buffer<float>& w = weights.layers[i].linear[l];
+      const std::int64_t rank = pair->a.shape()[0], n_in = w.shape()[1];
+      require(pair->a.shape() == Shape{rank, n_in} && pair->b.shape() == Shape{w.shape()[0], rank},
+              "adapter shapes fit the linear");
+      parallel_for(w.shape()[0], [&](std::int64_t begin, std::int64_t end) {
+        std::vector<float> delta(static_cast<std::size_t>(n_in));
+        for (std::int64_t row = begin; row < end; ++row) {
+          std::fill(delta.begin(), delta.end(), 0.0f);
+          for (std::int64_t r = 0; r < rank; ++r) {
+            const float b = pair->b[row * rank + r];
+            const float* a = pair->a.data() + r * n_in;
+            for (std::int64_t c = 0; c < n_in; ++c) delta[static_cast<std::size_t>(c)] += b * a[c];
+          }
+          float* out = w.data() + row * n_in;
+          for (std::int64_t c = 0; c < n_in; ++c) out[c] += scale * delta[static_cast<std::size_t>(c)];
+        }
+      });
+    }
+  }
+}
+
+}  // namespace faqsmith

@@ -1,0 +1,216 @@
+// PEFT's adapter folder, read and written as peft 0.21 does. A setting that changes what an adapter computes and that
+// we do not implement (DoRA, rank patterns, trained biases …) is refused by name, never ignored.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
+
+#include "formats/safetensors.h"
+#include "model/lora.h"
+
+namespace faqsmith {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kConfigFile = "adapter_config.json";
+constexpr const char* kTensorFile = "adapter_model.safetensors";
+constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
+
+[[noreturn]] void refuse(const fs::path& file, const std::string& reason) {
+  throw Error(Kind::Input, fmt::format("{}: {}", file.string(), reason),
+              "export the adapter again, or use a plain LoRA adapter");
+}
+
+// hf_name() is "model.layers.3.self_attn.q_proj.weight"; PEFT wraps the model once more and puts the matrix at the end.
+std::string adapter_name(std::int64_t layer, Linear linear, char matrix) {
+  std::string name = hf_name(layer, linear);
+  name.resize(name.size() - std::string_view(".weight").size());
+  return fmt::format("base_model.model.{}.lora_{}.weight", name, matrix);
+}
+
+// The shortest decimal that reads back as the same float: 0.05, not 0.05000000074505806.
+json exact_number(float value) {
+  return json::parse(fmt::format("{}", value));
+}
+
+void create_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw Error(Kind::Io, fmt::format("cannot create the folder {}: {}", folder.string(), error.message()),
+                "choose a folder that you may write to");
+  }
+}
+
+json config_json(const LoraConfig& config, const std::string& base_model) {
+  json targets = json::array();
+  for (const Linear linear : config.targets) targets.push_back(peft_name(linear));
+  // PEFT declares lora_alpha as an integer and prints it so.
+  const bool whole = config.alpha == std::floor(config.alpha);
+  const json alpha = whole ? json(static_cast<std::int64_t>(config.alpha)) : exact_number(config.alpha);
+  return {
+      {"peft_type", "LORA"},
+      {"task_type", "CAUSAL_LM"},
+      {"r", config.rank},
+      {"lora_alpha", alpha},
+      {"lora_dropout", exact_number(config.dropout)},
+      {"target_modules", targets},
+      {"bias", "none"},
+      {"fan_in_fan_out", false},
+      {"inference_mode", true},
+      {"init_lora_weights", true},
+      {"use_rslora", false},
+      {"use_dora", false},
+      {"lora_bias", false},
+      {"rank_pattern", json::object()},
+      {"alpha_pattern", json::object()},
+      {"modules_to_save", nullptr},
+      {"layers_to_transform", nullptr},
+      {"layers_pattern", nullptr},
+      {"layer_replication", nullptr},
+      {"exclude_modules", nullptr},
+      {"target_parameters", nullptr},
+      {"trainable_token_indices", nullptr},
+      {"auto_mapping", nullptr},
+      {"revision", nullptr},
+      {"base_model_name_or_path", base_model},
+      {"peft_version", "0.21.2"},
+  };
+}
+
+void refuse_unsupported(const json& config, const fs::path& file) {
+  const auto off = [](const json& value) {
+    return value.is_null() || value == false || value == "none" ||
+           ((value.is_array() || value.is_object()) && value.empty());
+  };
+  for (const char* key : {"use_rslora",          "use_dora",
+                          "use_qalora",          "use_bdlora",
+                          "lora_bias",           "bias",
+                          "fan_in_fan_out",      "rank_pattern",
+                          "alpha_pattern",       "modules_to_save",
+                          "layers_to_transform", "layer_replication",
+                          "target_parameters",   "trainable_token_indices",
+                          "exclude_modules",     "alora_invocation_tokens",
+                          "arrow_config",        "kasa_config",
+                          "monteclora_config",   "velora_config"}) {
+    if (config.contains(key) && !off(config[key]))
+      refuse(file, fmt::format("\"{}\" = {} is not supported yet", key, config[key].dump()));
+  }
+}
+
+std::vector<Linear> read_targets(const json& targets, const fs::path& file) {
+  std::vector<Linear> all, out;
+  for (int l = 0; l < kLinearsPerLayer; ++l) all.push_back(static_cast<Linear>(l));
+  if (targets == "all-linear") return all;
+  if (!targets.is_array() || targets.empty()) refuse(file, "\"target_modules\" is no list of names");
+  for (const json& target : targets) {
+    const auto same = [&](Linear linear) { return target == peft_name(linear); };
+    const auto found = std::find_if(all.begin(), all.end(), same);
+    if (found == all.end())
+      refuse(file, fmt::format("target module {} is not one of the seven linears", target.dump()));
+    if (std::find(out.begin(), out.end(), *found) != out.end())
+      refuse(file, fmt::format("target module {} is there twice", target.dump()));
+    out.push_back(*found);
+  }
+  std::sort(out.begin(), out.end());  // PEFT keeps them as a set: its order means nothing
+  return out;
+}
+
+double number(const json& config, const char* key, double least, double most, const fs::path& file) {
+  if (!config.contains(key) || !config[key].is_number())
+    refuse(file, fmt::format("\"{}\" is missing or no number", key));
+  const double value = config[key].get<double>();
+  if (!(value >= least && value <= most))
+    refuse(file, fmt::format("\"{}\" is {}, not from {} to {}", key, value, least, most));
+  return value;
+}
+
+void read_matrix(const SafetensorsFile& file, const std::string& name, Buffer<float>& out, const Shape& shape) {
+  const SafeTensor* tensor = file.find_tensor(name);
+  if (!tensor) refuse(file.file(), fmt::format("tensor \"{}\" is missing", name));
+  if (tensor->shape != std::vector<std::int64_t>{shape[0], shape[1]}) {
+    refuse(file.file(), fmt::format("tensor \"{}\" is [{}], expected [{}, {}]", name, fmt::join(tensor->shape, ", "),
+                                    shape[0], shape[1]));
+  }
+  out = Buffer<float>(shape);
+  file.read_floats(*tensor, out.data());
+}
+
+}  // namespace
+
+LoraConfig parse_peft_config(std::string_view text, const fs::path& file) {
+  json config;
+  try {
+    config = json::parse(text);
+  } catch (const json::exception& e) {
+    refuse(file, fmt::format("is no JSON: {}", e.what()));
+  }
+  if (!config.is_object()) refuse(file, "is no JSON object");
+  if (config.value("peft_type", json()) != "LORA") refuse(file, "\"peft_type\" is not \"LORA\"");
+  refuse_unsupported(config, file);
+  LoraConfig out;
+  constexpr double kMaxRank = 65536;
+  const double rank = number(config, "r", 1, kMaxRank, file);
+  if (rank != std::floor(rank)) refuse(file, "\"r\" is no whole number");
+  out.rank = static_cast<std::int64_t>(rank);
+  out.alpha = static_cast<float>(number(config, "lora_alpha", 1e-6, 1e6, file));
+  if (config.contains("lora_dropout")) out.dropout = static_cast<float>(number(config, "lora_dropout", 0, 1, file));
+  out.targets = read_targets(config.value("target_modules", json()), file);
+  return out;
+}
+
+void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const LlamaConfig& model,
+                       const std::string& base_model) {
+  require(static_cast<std::int64_t>(lora.layers.size()) == model.n_layers,
+          "an adapter has as many layers as its model");
+  std::vector<SafeTensorToWrite> tensors;
+  const auto add = [&](const std::string& name, const Buffer<float>& matrix) {
+    tensors.push_back(
+        {name, {matrix.shape()[0], matrix.shape()[1]}, {matrix.data(), static_cast<std::size_t>(matrix.size())}});
+  };
+  for (std::size_t i = 0; i < lora.layers.size(); ++i) {
+    for (std::size_t l = 0; l < kLinearsPerLayer; ++l) {
+      const auto& pair = lora.layers[i][l];
+      if (!pair) continue;
+      add(adapter_name(static_cast<std::int64_t>(i), static_cast<Linear>(l), 'A'), pair->a);
+      add(adapter_name(static_cast<std::int64_t>(i), static_cast<Linear>(l), 'B'), pair->b);
+    }
+  }
+  create_folder(folder);
+  write_safetensors(folder / kTensorFile, tensors, SafeFloat::F32, {{"format", "pt"}});
+  write_file_atomic(folder / kConfigFile,
+                    config_json(lora.config, base_model).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model) {
+  LoraWeights lora;
+  lora.config = parse_peft_config(read_file(folder / kConfigFile, kMaxConfigBytes), folder / kConfigFile);
+  const SafetensorsFile file(folder / kTensorFile);
+  lora.layers.resize(static_cast<std::size_t>(model.n_layers));
+  std::set<std::string> used;
+  for (std::size_t i = 0; i < lora.layers.size(); ++i) {
+    lora.layers[i].resize(kLinearsPerLayer);
+    for (const Linear linear : lora.config.targets) {
+      const Shape shape = linear_shape(model, linear);
+      const auto layer = static_cast<std::int64_t>(i);
+      LoraPair pair;
+      const std::string a_name = adapter_name(layer, linear, 'A'), b_name = adapter_name(layer, linear, 'B');
+      read_matrix(file, a_name, pair.a, {lora.config.rank, shape[1]});
+      read_matrix(file, b_name, pair.b, {shape[0], lora.config.rank});
+      used.insert({a_name, b_name});
+      lora.layers[i][static_cast<std::size_t>(linear)] = std::move(pair);
+    }
+  }
+  for (const SafeTensor& tensor : file.header().tensors) {
+    if (!used.contains(tensor.name)) {
+      refuse(file.file(), fmt::format("tensor \"{}\" is not part of this adapter", tensor.name));
+    }
+  }
+  return lora;
+}
+
+}  // namespace faqsmith
