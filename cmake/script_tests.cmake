@@ -1,4 +1,12 @@
 # Whole-binary tests: every tests/*_test.sh and tests/*_test.py is one ctest entry, run with the built binary in FAQSMITH.
+# Every tests/*_lines.cc is a helper program that a script feeds lines; scripts find them in the folder FAQSMITH_HELPERS.
+file(GLOB helpers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_lines.cc)
+foreach(helper ${helpers})
+  get_filename_component(name ${helper} NAME_WE)
+  add_executable(${name} ${helper})
+  target_link_libraries(${name} PRIVATE faqsmith_text nlohmann_json::nlohmann_json)
+endforeach()
+
 file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_test.sh ${PROJECT_SOURCE_DIR}/tests/*_test.py)
 foreach(script ${scripts})
   get_filename_component(name ${script} NAME_WE)
@@ -9,6 +17,6 @@ foreach(script ${scripts})
   endif()
   add_test(NAME script.${name} COMMAND ${runner} ${script})
   set_tests_properties(script.${name} PROPERTIES
-    ENVIRONMENT "FAQSMITH=$<TARGET_FILE:faqsmith>;FAQSMITH_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+    ENVIRONMENT "FAQSMITH=$<TARGET_FILE:faqsmith>;FAQSMITH_SOURCE_DIR=${PROJECT_SOURCE_DIR};FAQSMITH_HELPERS=${PROJECT_BINARY_DIR}"
     SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS script)
 endforeach()

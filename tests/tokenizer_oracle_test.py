@@ -4,6 +4,7 @@ Needs the demo model (FAQSMITH_DEMO_MODEL, or *.gguf under ~/.cache/faqsmith/mod
 xllamacpp is optional. Exits 77 with the reason when something is missing.
 """
 import glob
+import http.client
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 import unicodedata
+import urllib.parse
 
 ROOT = pathlib.Path(os.environ.get("FAQSMITH_SOURCE_DIR", pathlib.Path(__file__).parents[1]))
 sys.path.insert(0, str(ROOT / "tools/oracle"))
@@ -53,7 +55,8 @@ def compare(name, texts, ours, theirs):
 
 def every_code_point(helper, spec, tokenizer):
     """Each code point between letters and after spaces: the class tables of both sides."""
-    texts = [f"a{chr(c)}b  {chr(c)}!" for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    points = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    texts = ["\n".join(f"a{c}b  {c}!" for c in points[i : i + 32]) for i in range(0, len(points), 32)]
     ours, _ = encode_ours(helper, spec, [{"text": t} for t in texts])
     return compare("tokenizers, every code point", texts, ours, [e.ids for e in tokenizer.encode_batch(texts)])
 
@@ -88,13 +91,17 @@ def check_llama_cpp(model, spec, texts, ours):
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.n_ctx = 256
+    params.verbosity = 0
     params.warmup = False
     server = xllamacpp.Server(params)
+    host = urllib.parse.urlsplit(server.listening_address)
+    connection = http.client.HTTPConnection(host.hostname, host.port)
     picked = [i for i, t in enumerate(texts) if known_to_llama_cpp(t, spec)]
     theirs = []
     for i in picked:
-        reply = server.handle_tokenize(json.dumps({"content": texts[i], "add_special": False, "parse_special": False}))
-        theirs.append((json.loads(reply) if isinstance(reply, (str, bytes)) else reply)["tokens"])
+        body = json.dumps({"content": texts[i], "add_special": False, "parse_special": False})
+        connection.request("POST", "/tokenize", body, {"Content-Type": "application/json"})
+        theirs.append(json.loads(connection.getresponse().read())["tokens"])
     return compare("llama.cpp", [texts[i] for i in picked], [ours[i] for i in picked], theirs)
 
 
@@ -105,9 +112,9 @@ def main():
         import tokenizers  # noqa: F401
     except ImportError as error:
         skip(f"a package is missing: {error}")
-    helper = os.environ.get("FAQSMITH_ENCODE_LINES")
-    if not helper or not os.path.exists(helper):
-        skip("FAQSMITH_ENCODE_LINES does not name the encode_lines helper")
+    helper = os.path.join(os.environ.get("FAQSMITH_HELPERS", "build/release"), "encode_lines")
+    if not os.path.exists(helper):
+        skip(f"the helper {helper} is not built (set FAQSMITH_HELPERS to the build folder)")
     model = demo_model()
     spec = read_spec(model)
     tokenizer = reference(spec)
