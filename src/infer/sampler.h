@@ -1,0 +1,57 @@
+// From one row of logits to the next token. Each request has its own sampler and random stream, so a reply does not
+// depend on what else is in the batch.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/rng.h"
+#include "infer/constraint.h"
+#include "infer/logit_blocks.h"
+
+namespace faqsmith {
+
+struct SamplerOptions {
+  double temperature = 0.0;         // 0 = greedy
+  int top_k = 0;                    // 0 = off
+  double top_p = 1.0;               // 1 = off
+  double repetition_penalty = 1.0;  // Keskar et al. 2019 (CTRL), over prompt and reply; 1 = off
+  std::uint64_t seed = 0;
+};
+
+// Throws Error(User) naming the field: NaN, negative temperature, top_p outside (0, 1], penalty <= 0.
+void validate(const SamplerOptions& options);
+
+struct SampledToken {
+  TokenId id = -1;
+  double log_probability = 0;  // under the model itself: before penalty, temperature, cuts and grammar
+};
+
+class Sampler {
+ public:
+  Sampler(const SamplerOptions& options, TokenId vocab_size);
+
+  void observe(TokenId id);  // a token of the prompt: the repetition penalty knows it
+
+  // Order: penalty, temperature, top-k, top-p, draw; equals by id. With a constraint, a drawn token that it refuses is
+  // taken out and another drawn, so the result has the distribution of the masked logits. The row is used as scratch.
+  // The token is observed and the constraint told. Throws Error(Internal) if no logit is finite.
+  [[nodiscard]] SampledToken next(std::span<float> logits, TokenConstraint* constraint);
+
+ private:
+  TokenId pick(std::span<float> logits, TokenConstraint* constraint);
+  TokenId pick_best(TokenConstraint* constraint);
+  TokenId pick_from_all(TokenConstraint* constraint);
+  TokenId pick_from_top(TokenConstraint* constraint);
+  [[nodiscard]] std::vector<LogitBlocks::Candidate> nucleus() const;
+  void penalise(float& logit) const;
+
+  SamplerOptions options_;
+  Rng rng_;
+  LogitBlocks blocks_;
+  std::vector<bool> seen_;  // [vocab], only with a penalty
+  std::vector<TokenId> seen_list_;
+  std::vector<float> plain_;  // the row before any change
+};
+
+}  // namespace faqsmith
