@@ -4,25 +4,24 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <map>
-#include <unordered_set>
 
 #include "base/strings.h"
+#include "faq/words.h"
 
 namespace faqsmith {
 namespace {
 
 constexpr std::size_t kMaxQueryWords = 64;  // longer questions add time, not sense
 
-bool is_word_byte(unsigned char c) {
-  return c >= 0x80 || std::isalnum(c) != 0;
-}
-
-std::vector<std::string> words_of(std::string_view text) {
+// The same cuts as FTS5's unicode61: a phrase of several tokens would have to match as a whole.
+std::vector<std::string> query_words(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
   for (const char c : text) {
-    if (is_word_byte(static_cast<unsigned char>(c))) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80 || std::isalnum(byte) != 0) {
       word += c;
     } else if (!word.empty()) {
       words.push_back(lower_ascii(word));
@@ -40,21 +39,8 @@ std::string next_table_name() {
 
 }  // namespace
 
-bool is_stop_word(std::string_view word) {
-  static const std::unordered_set<std::string_view> kStopWords = {
-      "a",    "about",  "all",   "am",   "an",    "and",   "any",    "are",   "as",   "at",    "be",    "been", "but",
-      "by",   "can",    "could", "did",  "do",    "does",  "doing",  "done",  "for",  "from",  "get",   "had",  "has",
-      "have", "he",     "her",   "him",  "his",   "how",   "i",      "if",    "in",   "into",  "is",    "it",   "its",
-      "just", "ll",     "m",     "may",  "me",    "might", "mine",   "my",    "need", "of",    "on",    "or",   "our",
-      "ours", "please", "re",    "s",    "shall", "she",   "should", "so",    "some", "such",  "t",     "tell", "than",
-      "that", "the",    "their", "them", "then",  "there", "these",  "they",  "this", "those", "to",    "too",  "us",
-      "ve",   "was",    "we",    "were", "what",  "when",  "where",  "which", "who",  "whom",  "whose", "why",  "will",
-      "with", "would",  "you",   "your", "yours", "d",     "don",    "isn",   "doesn"};
-  return kStopWords.contains(word);
-}
-
 std::string fts_query(std::string_view question) {
-  std::vector<std::string> words = words_of(question);
+  std::vector<std::string> words = query_words(question);
   std::vector<std::string> telling;
   for (const std::string& word : words)
     if (!is_stop_word(word)) telling.push_back(word);

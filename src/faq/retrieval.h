@@ -46,7 +46,5 @@ class FactIndex {
 
 // The question as an FTS5 expression: words quoted and joined by OR; empty if it holds no word.
 [[nodiscard]] std::string fts_query(std::string_view question);
-// Words that say nothing about a topic ("what", "the", "do"), lower case.
-[[nodiscard]] bool is_stop_word(std::string_view lower_case_word);
 
 }  // namespace faqsmith

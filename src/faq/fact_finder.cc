@@ -1,0 +1,293 @@
+// From units to facts. The order of decisions: which unit opens an answer, how far it grows, whether it is worth asking
+// for.
+#include "faq/fact_finder.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "base/hash.h"
+#include "base/strings.h"
+#include "faq/privacy.h"
+#include "faq/question_forms.h"
+#include "faq/question_shape.h"
+#include "faq/units.h"
+#include "faq/words.h"
+
+namespace faqsmith {
+namespace {
+
+using Units = std::vector<Unit>;
+
+// Openings that point back at the sentence before.
+constexpr std::array kDangling = {"this",
+                                  "it",
+                                  "they",
+                                  "these",
+                                  "those",
+                                  "that",
+                                  "he",
+                                  "she",
+                                  "such",
+                                  "however",
+                                  "therefore",
+                                  "thus",
+                                  "also",
+                                  "but",
+                                  "and",
+                                  "instead",
+                                  "otherwise",
+                                  "then",
+                                  "additionally",
+                                  "moreover",
+                                  "furthermore",
+                                  "hence",
+                                  "its",
+                                  "their",
+                                  "both",
+                                  "or",
+                                  "similarly",
+                                  "in addition",
+                                  "as a result",
+                                  "for this",
+                                  "for example",
+                                  "in this case",
+                                  "in that case",
+                                  "so",
+                                  "here",
+                                  "the former",
+                                  "the latter",
+                                  "another",
+                                  "note that this",
+                                  "because of this",
+                                  "even then",
+                                  "once you have done"};
+// Sentences that only lead elsewhere.
+constexpr std::array kPointingElsewhere = {"for more information",
+                                           "for more details",
+                                           "see section",
+                                           "see also",
+                                           "see the section",
+                                           "refer to section",
+                                           "please refer to",
+                                           "please see",
+                                           "click here",
+                                           "table of contents",
+                                           "copyright",
+                                           "all rights reserved",
+                                           "for details, see",
+                                           "for further information",
+                                           "see chapter",
+                                           "more information can be found",
+                                           "see [",
+                                           "learn more"};
+
+bool starts_with_phrase(std::string_view lower, const auto& phrases) {
+  return std::any_of(phrases.begin(), phrases.end(), [lower](std::string_view phrase) {
+    return lower.starts_with(phrase) &&
+           (lower.size() == phrase.size() || std::isalpha(static_cast<unsigned char>(lower[phrase.size()])) == 0);
+  });
+}
+
+std::string opening(std::string_view text) {
+  return lower_ascii(squeeze(text.substr(0, 120)));
+}
+
+bool dangles(const Unit& unit) {
+  return unit.kind == UnitKind::Sentence && starts_with_phrase(opening(unit.text), kDangling);
+}
+bool points_elsewhere(const Unit& unit) {
+  return starts_with_phrase(opening(unit.text), kPointingElsewhere);
+}
+bool introduces(const Unit& unit) {
+  return unit.kind == UnitKind::Sentence && unit.text.ends_with(':');
+}
+
+// Letters among what is no white space: link lists, rulers and number tables have few.
+double letter_share(std::string_view text) {
+  std::size_t letters = 0, others = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isspace(byte) != 0) continue;
+    (std::isalpha(byte) != 0 || byte >= 0x80 ? letters : others) += 1;
+  }
+  return letters == 0 ? 0.0 : static_cast<double>(letters) / static_cast<double>(letters + others);
+}
+
+std::size_t count_of(std::string_view text, std::string_view needle) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(needle); at != std::string_view::npos; at = text.find(needle, at + needle.size()))
+    ++n;
+  return n;
+}
+
+// Says something by itself: enough words of its own, mostly prose.
+bool substantive(std::string_view answer) {
+  const std::size_t n_words = words_of(answer).size();
+  const std::set<std::string> telling = stems_of(answer);
+  if (n_words < 5 || telling.size() < 3 || letter_share(answer) < 0.55) return false;
+  return count_of(answer, "http") * 8 <= n_words + 4 && !looks_like_injection(answer);
+}
+
+// A stretch of units [begin, end) that grows while it fits.
+struct Window {
+  std::size_t begin = 0, end = 0;
+};
+
+class Finder {
+ public:
+  Finder(const SectionRow& section, const FactRules& rules)
+      : section_(section), rules_(rules), units_(units_of(section.text)) {}
+
+  std::vector<FoundFact> run() {
+    const std::string heading = section_.heading_path.empty() ? "" : bare_heading(section_.heading_path.back());
+    if (is_question_heading(heading)) {
+      harvest(heading, 0, units_.size());
+    } else if (!harvest_inside()) {
+      windows(0, units_.size(), quota());
+    }
+    return std::move(found_);
+  }
+
+ private:
+  int quota() const {
+    const auto tokens = static_cast<int>(std::min<std::int64_t>(section_.n_tokens, 1 << 20));
+    return std::max(1, (tokens + rules_.tokens_per_fact - 1) / std::max(1, rules_.tokens_per_fact));
+  }
+
+  std::string_view text_of(const Window& window) const {
+    const char* begin = units_[window.begin].text.data();
+    const std::string_view last = units_[window.end - 1].text;
+    return {begin, static_cast<std::size_t>(last.data() + last.size() - begin)};
+  }
+  std::string answer_of(const Window& window) const { return readable(text_of(window)); }
+  bool fits(const Window& window) const { return rules_.count_tokens(answer_of(window)) <= rules_.answer_max_tokens; }
+
+  // Grows a window from unit begin while whole units fit; an introduction is kept only together with what it
+  // introduces.
+  Window grow(std::size_t begin, std::size_t limit, std::size_t max_sentences) const {
+    Window window{begin, begin};
+    std::size_t sentences = 0;
+    for (std::size_t i = begin; i < limit; ++i) {
+      if (points_elsewhere(units_[i]) && i > begin) break;
+      if (units_[i].kind == UnitKind::Sentence && ++sentences > max_sentences) break;
+      const Window wider{begin, i + 1};
+      if (!fits(wider)) break;
+      window = wider;
+    }
+    while (window.end > window.begin + 1 && introduces(units_[window.end - 1])) --window.end;
+    return window;
+  }
+
+  void add(const Window& window, std::string_view origin, std::string_view question) {
+    FoundFact found;
+    found.fact.section_id = section_.id;
+    found.fact.origin = origin;
+    found.fact.quote = std::string(text_of(window));
+    found.fact.answer = answer_of(window);
+    found.fact.heading = question.empty() ? heading_text(section_.heading_path) : std::string(question);
+    found.fact.key = sha256_hex(section_.hash + "\n" + found.fact.quote).substr(0, 32);
+    found.question = question;
+    found_.push_back(std::move(found));
+  }
+
+  // A question and the units that answer it: the first fact opens the answer, more_facts follow.
+  void harvest(std::string_view question, std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const Window window = grow(i, end, 16);
+      if (window.end == window.begin || (introduces(units_[window.begin]) && window.end == window.begin + 1)) continue;
+      if (words_of(answer_of(window)).empty() || looks_like_injection(answer_of(window))) continue;
+      add(window, "harvest", question);
+      if (rules_.more_facts > 0) windows(window.end, end, rules_.more_facts);
+      return;
+    }
+  }
+
+  static std::string inner_question(const Unit& unit) {
+    if (unit.kind == UnitKind::Code || unit.kind == UnitKind::Row) return "";
+    std::string text = readable(unit.text);
+    for (const std::string_view mark : {"Q: ", "Q. ", "Question: "})
+      if (text.starts_with(mark)) text = text.substr(mark.size());
+    text = bare_heading(text);
+    return text.ends_with("?") && words_of(text).size() <= 40 && is_question_heading(text) ? text : "";
+  }
+
+  // Questions that stand as paragraphs or list items, each answered by what follows. False: this text is no FAQ.
+  bool harvest_inside() {
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i + 1 < units_.size(); ++i) {
+      const bool opens_block = i == 0 || units_[i].block != units_[i - 1].block || units_[i].kind == UnitKind::Item;
+      if (opens_block && !inner_question(units_[i]).empty()) places.push_back(i);
+    }
+    if (places.size() < 2) return false;  // a single rhetorical question makes no FAQ
+    for (std::size_t p = 0; p < places.size(); ++p) {
+      const std::size_t end = p + 1 < places.size() ? places[p + 1] : units_.size();
+      harvest(inner_question(units_[places[p]]), places[p] + 1, end);
+    }
+    return true;
+  }
+
+  // Windows of one to three sentences, or of list items, that stand on their own.
+  void windows(std::size_t begin, std::size_t end, int most) {
+    int taken = 0;
+    std::size_t i = begin;
+    while (i < end && taken < most) {
+      const std::size_t start = i;
+      const Window window = window_at(start, end);
+      i = std::max(window.end, start + 1);
+      if (window.end == window.begin || !worth(window)) continue;
+      add(window, "quoted", "");
+      ++taken;
+    }
+  }
+
+  Window window_at(std::size_t start, std::size_t end) const {
+    Window window = grow(start, end, 3);
+    // What the next sentence points back at belongs to this window; one sentence that stands alone is enough otherwise.
+    std::size_t keep = window.begin;
+    std::size_t tokens = 0;
+    for (std::size_t i = window.begin; i < window.end; ++i) {
+      const bool starts_anew = i > window.begin && !dangles(units_[i]) && units_[i].block != units_[i - 1].block &&
+                               !introduces(units_[i - 1]) && units_[i].kind == UnitKind::Sentence;
+      if (starts_anew && tokens >= 12) break;
+      tokens += words_of(units_[i].text).size();
+      keep = i + 1;
+    }
+    window.end = keep;
+    while (window.end > window.begin + 1 && introduces(units_[window.end - 1])) --window.end;
+    return window;
+  }
+
+  bool worth(const Window& window) const {
+    const Unit& first = units_[window.begin];
+    if (first.kind == UnitKind::Code || dangles(first) || points_elsewhere(first)) return false;
+    if (introduces(first) && window.end == window.begin + 1) return false;
+    return substantive(answer_of(window));
+  }
+
+  const SectionRow& section_;
+  const FactRules& rules_;
+  Units units_;
+  std::vector<FoundFact> found_;
+};
+
+}  // namespace
+
+std::string heading_text(const std::vector<std::string>& heading_path) {
+  std::vector<std::string> bare;
+  for (const std::string& heading : heading_path) {
+    const std::string text = bare_heading(heading);
+    if (!text.empty() && (bare.empty() || bare.back() != text)) bare.push_back(text);
+  }
+  return join(bare, " > ");
+}
+
+std::vector<FoundFact> find_facts(const SectionRow& section, const FactRules& rules) {
+  std::vector<FoundFact> found = Finder(section, rules).run();
+  // The same sentence twice in one section is one fact.
+  std::set<std::string> seen;
+  std::erase_if(found, [&seen](const FoundFact& fact) { return !seen.insert(fact.fact.key).second; });
+  return found;
+}
+
+}  // namespace faqsmith

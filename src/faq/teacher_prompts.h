@@ -1,0 +1,31 @@
+// What a teacher is asked: reword a question, or ask a question that a text answers. Few-shot turns come first and are
+// the same for every fact, the fact comes last, so that an engine shares the prefix between requests.
+// Non-goal: parsing replies (see tidy_question in faq/question_shape.h).
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/chat_template.h"
+
+namespace faqsmith {
+
+inline constexpr int kPromptVariants = 9;  // three instructions × three few-shot sets
+
+struct TeacherVoice {
+  std::string topic;                  // may be empty
+  std::vector<std::string> examples;  // questions that real users ask, from the user's settings; may be empty
+};
+
+// variant: 0 … kPromptVariants - 1.
+[[nodiscard]] std::vector<Message> reword_messages(int variant, const TeacherVoice& voice, std::string_view question);
+// heading: where the text stands, e.g. "Llama 3 > Training Data".
+[[nodiscard]] std::vector<Message> ask_messages(int variant, const TeacherVoice& voice, std::string_view heading,
+                                                std::string_view text);
+
+// JSON schema for teachers large enough to profit from it: {"question": "…"}.
+[[nodiscard]] std::string question_schema();
+// The question of a reply to that schema; empty if it is no such JSON.
+[[nodiscard]] std::string question_from_json(std::string_view reply);
+
+}  // namespace faqsmith

@@ -1,0 +1,35 @@
+// One batch of teacher requests: built from facts, sent, journalled, turned into pairs.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "stages/generate/generate.h"
+#include "store/records.h"
+
+namespace faqsmith {
+
+struct FactToWord {
+  FactRow fact;          // stored: id is set
+  std::string question;  // the one that stood in the document; empty for quoted facts
+};
+
+struct WordingRequest {
+  std::size_t fact = 0;  // index into the batch
+  std::string kind;      // wording: the journal's kind
+  ChatRequest chat;
+};
+
+// samples_per_fact requests a fact; a pure function of its arguments.
+[[nodiscard]] std::vector<WordingRequest> wording_requests(const std::vector<FactToWord>& facts,
+                                                           const GenerateOptions& options, bool constrained);
+
+// What became of one reply. outcome: kept (question is set), rejected or failed (reason is set).
+struct ReadReply {
+  std::string question, outcome, reason;
+};
+[[nodiscard]] ReadReply read_reply(const ChatReply& reply, const FactToWord& fact, bool constrained);
+
+// Teachers from this size on answer in constrained JSON; smaller ones write better questions as plain text.
+inline constexpr std::int64_t kJsonTeacherParameters = 3'000'000'000;
+
+}  // namespace faqsmith
