@@ -8,13 +8,13 @@
 #include <algorithm>
 #include <fstream>
 #include <sstream>
-#include <thread>
 
 #include "app/models.h"
 #include "base/strings.h"
+#include "ops/onednn_version.h"
 #include "store/database.h"
 #include "sys/command.h"
-#include "sys/parallel.h"
+#include "tensor/device.h"
 
 namespace faqsmith {
 namespace {
@@ -37,33 +37,9 @@ std::uint64_t meminfo_bytes(const std::string& text, std::string_view key) {
   return std::strtoull(text.c_str() + at + key.size(), nullptr, 10) * 1024;
 }
 
-std::string cpuinfo_field(std::string_view key) {
-  const std::string text = slurp("/proc/cpuinfo");
-  for (const auto line : split(text, '\n')) {
-    if (line.starts_with(key)) return std::string(trim(line.substr(std::min(line.size(), line.find(':') + 1))));
-  }
-  return "unknown";
-}
-
-bool has_cpu_flag(const std::string& flags, std::string_view flag) {
-  const std::string padded = " " + flags + " ";
-  return padded.find(" " + std::string(flag) + " ") != std::string::npos;
-}
-
-std::string instruction_set() {
-  const std::string flags = cpuinfo_field("flags");
-  std::vector<std::string> sets;
-  if (has_cpu_flag(flags, "amx_bf16")) sets.emplace_back("AMX-BF16");
-  if (has_cpu_flag(flags, "avx512_bf16")) sets.emplace_back("AVX512-BF16");
-  if (has_cpu_flag(flags, "avx512f")) sets.emplace_back("AVX512");
-  if (has_cpu_flag(flags, "avx2")) sets.emplace_back("AVX2");
-  return sets.empty() ? "no AVX2" : join(sets, ", ");
-}
-
 Finding examine_cpu() {
-  const std::string flags = cpuinfo_field("flags");
   Finding out{"processor", Health::Good, engine_facts().cpu, ""};
-  if (!has_cpu_flag(flags, "amx_bf16") && !has_cpu_flag(flags, "avx512_bf16")) {
+  if (usable_isa() < Isa::Avx512Bf16) {
     out.health = Health::Note;
     out.remedy = "works, but without AMX or AVX512-BF16 training takes several times longer: use --budget";
   }
@@ -114,9 +90,7 @@ Finding examine_program(const std::string& name, const std::string& purpose, con
 }  // namespace
 
 EngineFacts engine_facts() {
-  EngineFacts facts;
-  facts.cpu = fmt::format("{}, {}, {} threads", cpuinfo_field("model name"), instruction_set(), n_threads());
-  return facts;
+  return {describe_cpu(detect_cpu()), onednn_version()};
 }
 
 MemoryFacts memory_facts() {
@@ -149,7 +123,8 @@ std::uint64_t free_disk_bytes(const fs::path& folder) {
 }
 
 std::vector<Finding> examine_machine(const fs::path& workspace) {
-  std::vector<Finding> out = {examine_cpu(), examine_memory(), examine_disk(workspace, "disk")};
+  std::vector<Finding> out = {
+      examine_cpu(), {"oneDNN", Health::Good, onednn_version(), ""}, examine_memory(), examine_disk(workspace, "disk")};
   out.push_back(examine_disk(model_cache(), "disk of the model cache"));
   out.push_back(examine_model());
   out.push_back(examine_program("pdftotext", "needed to read PDF files", "poppler-utils"));

@@ -17,6 +17,9 @@ constexpr Setting kSettings[] = {
      "Matrix products: bf16 where the processor has AMX or AVX512-BF16, else f32"},
     {"budget", Text, "", 0, 0, "",
      "Time that build may take, e.g. 20m; wordings and steps are scaled to fit; empty: no limit"},
+    {"bot.topic", Text, "", 0, 0, "",
+     "What the documents are about, e.g. 'the Debian system'; stands in the bot's system prompt, so changing it "
+     "retrains"},
 };
 
 }  // namespace

@@ -64,7 +64,7 @@ void load_settings(const Invocation& call, Session& session) {
     std::vector<std::string> items = {value};
     if (setting != nullptr && setting->type == SettingType::List) {
       items.clear();
-      for (const auto part : split_list(value)) items.emplace_back(part);
+      for (const auto& part : split_list(value)) items.emplace_back(part);
     }
     session.config.set(key, items, Origin::Flag, call.setting_places[i]);
   }

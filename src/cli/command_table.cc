@@ -27,7 +27,26 @@ constexpr Flag kHelpFlags[] = {
     {"--completion", "", "", "", "Completion for bash: source <(faqsmith help --completion)"},
 };
 
+constexpr Flag kInspectFlags[] = {
+    {"--ids", "", "", "", "One line a token: id, mark, bytes"},
+    {"--model", "-m", "MODEL", "model", "Render with this model's template and tokenizer"},
+};
+
 constexpr Command kCommands[] = {
+    {"status",
+     "Look",
+     "What a workspace holds and which stage has work to do",
+     "",
+     0,
+     0,
+     "Reads only, and may run beside a build. A stage is stale once a stage before it has run again.",
+     "faqsmith status -w bot\nfaqsmith status -w bot --json",
+     {},
+     run_status},
+    {"inspect", "Look", "Show the very tokens that a model reads, the trained ones marked", "PAIR | QUESTION", 1, 1,
+     "PAIR is the number of a pair in the workspace: shown as training sees it. Any other text is a question: shown as "
+     "ask sends it.",
+     "faqsmith inspect -w bot 17\nfaqsmith inspect \"How do I upgrade?\" --ids", kInspectFlags, run_inspect},
     {"init", "Set up", "Write a faqsmith.yaml in which every setting is explained", "[DOCS...]", 0, kAnyNumber,
      "Makes the workspace folder and writes faqsmith.yaml into it. All settings stand there, commented out, with their "
      "range and default. "

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/doctor.h"
+#include "cli/commit.h"
 #include "cli/output.h"
-#include "faqsmith_commit.h"
 
 namespace faqsmith {
 
@@ -28,7 +28,7 @@ void print_version(bool json) {
   }
   print_line("faqsmith " + version_line());
   print_line("cpu:    " + engine.cpu);
-  if (!engine.onednn.empty()) print_line("oneDNN: " + engine.onednn);
+  print_line("oneDNN: " + engine.onednn);
 }
 
 }  // namespace faqsmith

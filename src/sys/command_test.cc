@@ -1,3 +1,4 @@
+// Children of this process: what comes back, and what does when there is none.
 #include "sys/command.h"
 
 #include <gtest/gtest.h>

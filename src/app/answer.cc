@@ -1,0 +1,146 @@
+// Generation runs in blocks so that a long batch shows progress and keeps its answers' order.
+#include "app/answer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "faq/prompts.h"
+#include "faq/refusal.h"
+#include "faq/words.h"
+#include "store/tables.h"
+#include "sys/interrupt.h"
+
+namespace faqsmith {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kBlock = 32;  // questions generated at once
+
+Citation make_citation(const FactRow& fact, const SectionRow& section, const std::string& file) {
+  return {fact.id, file, join(section.heading_path, " > "), fact.quote, section.page};
+}
+
+}  // namespace
+
+SourceFinder::SourceFinder(Database& db) {
+  std::map<RowId, std::string> files;
+  for (const auto& source : list_sources(db)) files[source.id] = source.path;
+  std::map<RowId, SectionRow> sections;
+  for (auto& section : list_sections(db)) sections[section.id] = std::move(section);
+  const std::vector<PairRow> trained = list_pairs_in(db, "train");
+  std::set<RowId> trained_facts;
+  for (const auto& pair : trained) {
+    if (pair.fact_id) trained_facts.insert(*pair.fact_id);
+  }
+  std::vector<FactRow> facts;
+  for (auto& fact : list_facts(db)) {
+    const auto section = sections.find(fact.section_id);
+    if (!trained_facts.contains(fact.id) || section == sections.end()) continue;
+    citations_[fact.id] = make_citation(fact, section->second, files[section->second.source_id]);
+    facts.push_back(fact);
+    facts_[fact.id] = std::move(fact);
+  }
+  index_.emplace(db, indexed_facts(facts, trained));
+}
+
+std::optional<Citation> SourceFinder::find(std::string_view question, std::string_view answer) const {
+  const auto hits = index_->search(std::string(question) + " " + std::string(answer), 1);
+  if (hits.empty()) return std::nullopt;
+  return citations_.at(hits.front().id);
+}
+
+double SourceFinder::support(const Citation& citation, std::string_view answer) const {
+  const FactRow& fact = facts_.at(citation.fact_id);
+  const std::set<std::string> said = stems_of(answer);
+  const std::set<std::string> known = stems_of(fact.answer + " " + fact.quote + " " + fact.heading);
+  if (said.empty()) return 0;
+  const auto held =
+      std::count_if(said.begin(), said.end(), [&](const std::string& word) { return known.contains(word); });
+  return static_cast<double>(held) / static_cast<double>(said.size());
+}
+
+Answer judge_answer(const Question& question, const std::string& text, const SourceFinder& finder) {
+  Answer out{question.id, question.text, text, is_refusal(text), std::nullopt, 0};
+  if (out.refused) return out;
+  out.source = finder.find(question.text, text);
+  if (out.source) out.score = finder.support(*out.source, text);
+  return out;
+}
+
+std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel& model, const SourceFinder& finder,
+                               const AnswerOptions& options, Reporter& reporter) {
+  std::vector<Answer> answers;
+  if (questions.size() > 1) reporter.begin("answer", static_cast<std::int64_t>(questions.size()), "questions");
+  for (std::size_t begin = 0; begin < questions.size(); begin += kBlock) {
+    stop_if_interrupted();
+    const std::size_t end = std::min(questions.size(), begin + kBlock);
+    std::vector<ChatRequest> requests;
+    for (std::size_t i = begin; i < end; ++i) {
+      requests.push_back({.messages = bot_messages(options.topic, questions[i].text),
+                          .sampling = options.sampling,
+                          .json_schema = ""});
+    }
+    std::int64_t done = static_cast<std::int64_t>(begin);
+    const auto replies = model.generate(requests, [&](std::size_t) { reporter.update(++done, ""); });
+    for (std::size_t i = begin; i < end; ++i) {
+      const ChatReply& reply = replies[i - begin];
+      if (reply.finish == Finish::Failed) {
+        throw Error(Kind::Input,
+                    fmt::format("the question '{}' could not be answered: {}", questions[i].text, reply.failure),
+                    "shorten the question");
+      }
+      answers.push_back(judge_answer(questions[i], std::string(trim(reply.text)), finder));
+    }
+  }
+  if (questions.size() > 1) reporter.end(fmt::format("{} answers", answers.size()));
+  return answers;
+}
+
+std::vector<Question> read_questions(std::string_view jsonl, const std::string& file) {
+  std::vector<Question> out;
+  std::size_t number = 0;
+  for (const auto line : split(jsonl, '\n')) {
+    ++number;
+    if (trim(line).empty()) continue;
+    const auto refuse = [&](const std::string& why) {
+      return Error(Kind::Input, fmt::format("{} line {}: {}", file, number, why),
+                   R"(write one JSON object a line: {"id": "1", "question": "How do I …?"})");
+    };
+    const Json row = Json::parse(line, nullptr, false);
+    if (row.is_discarded()) throw refuse("not valid JSON");
+    if (!row.is_object()) throw refuse("not a JSON object");
+    const auto text = row.find("question");
+    if (text == row.end() || !text->is_string() || trim(text->get<std::string>()).empty()) {
+      throw refuse("there is no text in the field 'question'");
+    }
+    Question question{"", text->get<std::string>()};
+    if (const auto id = row.find("id"); id != row.end()) {
+      if (!id->is_string() && !id->is_number()) throw refuse("the field 'id' is neither text nor a number");
+      question.id = id->is_string() ? id->get<std::string>() : id->dump();
+    }
+    out.push_back(std::move(question));
+  }
+  if (out.empty())
+    throw Error(Kind::Input, file + " holds no question", R"(write lines like {"id": "1", "question": "How do I …?"})");
+  return out;
+}
+
+std::string answer_json(const Answer& answer) {
+  Json source = nullptr;
+  if (answer.source) {
+    source = {{"file", answer.source->file}, {"heading", answer.source->heading}, {"quote", answer.source->quote}};
+    if (answer.source->page) source["page"] = *answer.source->page;
+  }
+  const Json out = {{"id", answer.id},         {"question", answer.question},
+                    {"answer", answer.answer}, {"refused", answer.refused},
+                    {"source", source},        {"score", answer.score}};
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace faqsmith

@@ -1,0 +1,67 @@
+// One question, one answer, one source: what ask, chat and (later) the server share. The answer is always the model's
+// own text; search only finds the training fact that it is nearest to, to name the source.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/reporter.h"
+#include "faq/retrieval.h"
+#include "llm/chat_model.h"
+
+namespace faqsmith {
+
+struct Citation {
+  RowId fact_id = 0;
+  std::string file, heading, quote;  // heading: the path, outermost first, joined by " > "
+  std::optional<int> page;           // PDF only
+};
+
+struct Question {
+  std::string id, text;  // id may be empty
+};
+
+struct Answer {
+  std::string id, question, answer;
+  bool refused = false;
+  std::optional<Citation> source;  // none if refused, or if no training fact shares a word
+  double score = 0;  // share of the answer's words that stand in the cited fact, 0 to 1; 0 without a source
+};
+
+struct AnswerOptions {
+  std::string topic;  // for the bot's system prompt
+  Sampling sampling;  // greedy by default
+};
+
+// The facts that were trained, searchable. Keeps the database open for as long as it lives.
+class SourceFinder {
+ public:
+  explicit SourceFinder(Database& db);
+  // The fact nearest to question and answer together.
+  [[nodiscard]] std::optional<Citation> find(std::string_view question, std::string_view answer) const;
+  // Share of the answer's content words that stand in the cited fact, 0 to 1.
+  [[nodiscard]] double support(const Citation& citation, std::string_view answer) const;
+  [[nodiscard]] std::size_t n_facts() const { return facts_.size(); }
+
+ private:
+  std::map<RowId, FactRow> facts_;
+  std::map<RowId, Citation> citations_;
+  std::optional<FactIndex> index_;
+};
+
+// Attaches refusal, source and score to what a model said.
+[[nodiscard]] Answer judge_answer(const Question& question, const std::string& text, const SourceFinder& finder);
+
+// Answers all questions, in their order, as one batch. A failed request is Error(Internal) naming the question.
+[[nodiscard]] std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel& model,
+                                             const SourceFinder& finder, const AnswerOptions& options,
+                                             Reporter& reporter);
+
+// JSON lines: {"id": …, "question": …}; id is optional (text or number), other fields are ignored. Throws Error(Input)
+// that names the file and line of anything else.
+[[nodiscard]] std::vector<Question> read_questions(std::string_view jsonl, const std::string& file);
+[[nodiscard]] std::string answer_json(const Answer& answer);  // one line, without the line end
+
+}  // namespace faqsmith
