@@ -23,8 +23,8 @@ struct Attention {
   In<T> qkv;                    // [m, qkv_width]: q | k | v, after Rope
   In<std::int32_t> cu_seqlens;  // [n_sequences + 1], rising, first 0, last m: sequence s is rows [cu[s], cu[s + 1])
   Heads heads;
-  Out<T> out;      // [m, q_width]
-  Out<float> lse;  // [m, n_heads]: log of the sum of exp(scaled scores), for the gradient; may be empty
+  Out<T> out;           // [m, q_width]
+  Out<float> lse = {};  // [m, n_heads]: log of the sum of exp(scaled scores), for the gradient; may be empty
 };
 
 template <class T>

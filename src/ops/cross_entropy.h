@@ -16,9 +16,9 @@ template <class T>
 struct CrossEntropy {
   In<float> logits;         // [rows, vocab]
   In<std::int32_t> labels;  // [rows]
-  In<float> weights;        // [rows]; empty = 1 everywhere
+  In<float> weights = {};   // [rows]; empty = 1 everywhere
   Out<float> loss;          // [rows]
-  Out<T> d_logits;          // [rows, vocab]; empty = loss only; for T = float it may be the logits' own memory
+  Out<T> d_logits = {};     // [rows, vocab]; empty = loss only; for T = float it may be the logits' own memory
 };
 
 struct LogProb {

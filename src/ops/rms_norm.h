@@ -10,12 +10,12 @@ namespace faqsmith {
 
 template <class T>
 struct RmsNorm {
-  In<float> residual;       // [m, hidden]
-  In<T> delta;              // [m, hidden], what the last block adds; empty = nothing is added
-  Out<float> residual_out;  // [m, hidden], r; may be residual's own memory; may be empty if delta is
-  In<float> gamma;          // [hidden]
-  Out<T> y;                 // [m, hidden]
-  Out<float> inv_rms;       // [m], kept for the gradient; may be empty
+  In<float> residual;            // [m, hidden]
+  In<T> delta = {};              // [m, hidden], what the last block adds; empty = nothing is added
+  Out<float> residual_out = {};  // [m, hidden], r; may be residual's own memory; may be empty if delta is
+  In<float> gamma;               // [hidden]
+  Out<T> y;                      // [m, hidden]
+  Out<float> inv_rms = {};       // [m], kept for the gradient; may be empty
   float eps = 1e-5f;
 };
 
@@ -24,13 +24,13 @@ struct RmsNorm {
 // in T for the next matrix product.
 template <class T>
 struct RmsNormGrad {
-  In<float> r;            // [m, hidden], residual_out of the forward pass
-  In<float> inv_rms;      // [m]
-  In<float> gamma;        // [hidden]
-  In<T> dy;               // [m, hidden]
-  Acc<float> d_residual;  // [m, hidden]
-  Out<T> d_delta;         // [m, hidden]; may be empty
-  Acc<float> d_gamma;     // [hidden]; empty = gamma is frozen
+  In<float> r;              // [m, hidden], residual_out of the forward pass
+  In<float> inv_rms;        // [m]
+  In<float> gamma;          // [hidden]
+  In<T> dy;                 // [m, hidden]
+  Acc<float> d_residual;    // [m, hidden]
+  Out<T> d_delta = {};      // [m, hidden]; may be empty
+  Acc<float> d_gamma = {};  // [hidden]; empty = gamma is frozen
 };
 
 template <class T>

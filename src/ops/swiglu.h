@@ -16,7 +16,7 @@ struct SwigluGrad {
   In<T> gate_up;     // [m, 2 * ffn]
   In<T> dy;          // [m, ffn]
   Out<T> d_gate_up;  // [m, 2 * ffn]; may be gate_up's own memory
-  Out<T> y;          // [m, ffn]: the forward result again, for the down projection's weight gradient; may be empty
+  Out<T> y = {};     // [m, ffn]: the forward result again, for the down projection's weight gradient; may be empty
 };
 
 template <class T>

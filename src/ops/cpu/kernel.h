@@ -87,6 +87,21 @@ KERNEL_INLINE float fast_exp(float x) {
   return x != x ? x : bounded;
 }
 
+// The largest element; NaN elements are passed over. Lanes by hand: without -ffinite-math-only the compiler keeps a
+// plain maximum scalar.
+KERNEL_INLINE float max_of(const float* __restrict x, std::int64_t n) {
+  constexpr std::int64_t kLanes = 32;
+  float lanes[kLanes];
+  for (float& lane : lanes) lane = x[0];
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::int64_t j = 0; j < kLanes; ++j) lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+  }
+  for (; i < n; ++i) lanes[0] = x[i] > lanes[0] ? x[i] : lanes[0];
+  for (std::int64_t j = 1; j < kLanes; ++j) lanes[0] = lanes[j] > lanes[0] ? lanes[j] : lanes[0];
+  return lanes[0];
+}
+
 KERNEL_INLINE float sigmoid(float x) {
   return 1.0f / (1.0f + fast_exp(-x));
 }
