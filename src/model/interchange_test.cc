@@ -1,0 +1,82 @@
+// Files for and from other tools: tests/model_files_test.py names a folder, this writes one file of each kind there (or
+// reads those that the PyPI packages wrote) and the script compares. Without the folder there is nothing to do.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "formats/safetensors.h"
+#include "model/lora.h"
+#include "model/weights.h"
+
+namespace faqsmith {
+namespace {
+
+const LlamaConfig kModel = {.hidden_size = 64,
+                            .intermediate_size = 96,
+                            .n_layers = 2,
+                            .n_heads = 4,
+                            .n_kv_heads = 2,
+                            .head_dim = 16,
+                            .vocab_size = 260,
+                            .max_positions = 128,
+                            .tied_embeddings = false};
+
+TokenizerSpec tokenizer() {
+  TokenizerSpec spec;
+  spec.model = "gpt2";
+  spec.pre = "smollm";
+  for (int i = 0; i < 260; ++i) spec.tokens.push_back(fmt::format("<{}>", i));
+  spec.token_types.assign(260, 1);
+  spec.merges = {"< 1"};
+  spec.bos = 1;
+  spec.eos = 2;
+  spec.chat_template = "{{ messages }}";
+  return spec;
+}
+
+std::string all_values(const Weights& weights) {
+  std::string out;
+  for_each_tensor(weights, [&](const std::string&, const Buffer<float>& tensor) {
+    out.append(reinterpret_cast<const char*>(tensor.data()), static_cast<std::size_t>(tensor.size()) * sizeof(float));
+  });
+  return out;
+}
+
+TEST(Interchange, WritesOneFileOfEachKind) {
+  const char* folder_name = std::getenv("FAQSMITH_WRITE_FILES");
+  if (!folder_name) GTEST_SKIP() << "run by tests/model_files_test.py";
+  const fs::path folder = folder_name;
+  const Weights weights = random_weights(kModel, 42);
+  save_gguf(folder / "f32.gguf", weights, tokenizer(), "Interchange", GgufFloat::F32);
+  save_gguf(folder / "f16.gguf", weights, tokenizer(), "Interchange", GgufFloat::F16);
+  std::vector<SafeTensorToWrite> tensors;
+  for_each_tensor(weights, [&](const std::string& name, const Buffer<float>& tensor) {
+    const Shape& shape = tensor.shape();
+    tensors.push_back({name,
+                       {shape.dims.begin(), shape.dims.begin() + shape.rank},
+                       {tensor.data(), static_cast<std::size_t>(tensor.size())}});
+  });
+  write_safetensors(folder / "f32.safetensors", tensors, SafeFloat::F32, {{"format", "pt"}});
+  write_safetensors(folder / "f16.safetensors", tensors, SafeFloat::F16, {{"format", "pt"}});
+  write_file_atomic(folder / "values.f32", all_values(weights));
+  Rng rng(7);
+  save_peft_adapter(folder / "adapter", init_lora(kModel, {.rank = 4}, rng), kModel, "base");
+}
+
+TEST(Interchange, ReadsWhatOtherToolsWrote) {
+  const char* folder_name = std::getenv("FAQSMITH_READ_FILES");
+  if (!folder_name) GTEST_SKIP() << "run by tests/model_files_test.py";
+  int n_files = 0;
+  for (const auto& entry : fs::directory_iterator(folder_name)) {
+    if (entry.path().extension() != ".gguf") continue;
+    const ModelFile model = load_model(entry.path());
+    const fs::path expected = fs::path(entry.path()).replace_extension(".f32");
+    EXPECT_TRUE(all_values(model.weights) == read_file(expected)) << entry.path();
+    ++n_files;
+  }
+  EXPECT_EQ(n_files, 6);
+}
+
+}  // namespace
+}  // namespace faqsmith

@@ -1,0 +1,323 @@
+// Model files: round trips, the order of Q and K rows, and every way in which a file may not fit its own words.
+#include "model/weights.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "base/error.h"
+#include "formats/gguf.h"
+#include "formats/quants.h"
+#include "model/weights_gguf.h"
+
+namespace faqsmith {
+namespace {
+
+using testing::HasSubstr;
+
+LlamaConfig small_config(bool tied = true) {
+  return {.hidden_size = 32,
+          .intermediate_size = 64,
+          .n_layers = 2,
+          .n_heads = 4,
+          .n_kv_heads = 2,
+          .head_dim = 8,
+          .vocab_size = 19,
+          .max_positions = 64,
+          .rope_theta = 100000.0f,
+          .rms_norm_eps = 1e-5f,
+          .tied_embeddings = tied};
+}
+
+TokenizerSpec small_tokenizer() {
+  TokenizerSpec spec;
+  spec.model = "gpt2";
+  spec.pre = "smollm";
+  for (int i = 0; i < 19; ++i) spec.tokens.push_back(fmt::format("t{}", i));
+  spec.token_types.assign(19, 1);
+  spec.token_types[2] = 3;
+  spec.merges = {"t 1", "t 2"};
+  spec.bos = 1;
+  spec.eos = 2;
+  spec.pad = 2;
+  spec.unknown = 0;
+  spec.chat_template = "{{ messages }}";
+  return spec;
+}
+
+class ModelFiles : public testing::Test {
+ protected:
+  ModelFiles()
+      : folder_(fs::path(testing::TempDir()) /
+                (std::string("faqsmith_model_") + testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    fs::create_directories(folder_);
+  }
+  ~ModelFiles() override { fs::remove_all(folder_); }
+  [[nodiscard]] std::string refusal(const fs::path& path) const {
+    try {
+      (void)load_model(path);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), Kind::Input);
+      EXPECT_THAT(e.what(), HasSubstr(path.string()));
+      return e.what();
+    }
+    return "accepted";
+  }
+  fs::path folder_;
+};
+
+void expect_equal(const Weights& a, const Weights& b, float relative_bound) {
+  EXPECT_EQ(a.config, b.config);
+  std::vector<const Buffer<float>*> others;
+  for_each_tensor(b, [&](const std::string&, const Buffer<float>& tensor) { others.push_back(&tensor); });
+  std::size_t n = 0;
+  for_each_tensor(a, [&](const std::string& name, const Buffer<float>& tensor) {
+    const Buffer<float>& other = *others.at(n++);
+    ASSERT_EQ(tensor.shape(), other.shape()) << name;
+    for (std::int64_t i = 0; i < tensor.size(); ++i) {
+      ASSERT_LE(std::abs(tensor[i] - other[i]),
+                relative_bound * std::abs(tensor[i]) + (relative_bound > 0 ? 0x1p-25f : 0.0f))
+          << name << " " << i;
+    }
+  });
+  EXPECT_EQ(n, others.size());
+}
+
+TEST_F(ModelFiles, F32IsExactAndF16WithinItsRounding) {
+  for (const bool tied : {true, false}) {
+    const Weights weights = random_weights(small_config(tied), 42);
+    save_gguf(folder_ / "f32.gguf", weights, small_tokenizer(), "Small", GgufFloat::F32);
+    save_gguf(folder_ / "f16.gguf", weights, small_tokenizer(), "Small", GgufFloat::F16);
+    expect_equal(weights, load_model(folder_ / "f32.gguf").weights, 0);
+    expect_equal(weights, load_model(folder_ / "f16.gguf").weights, 0x1p-11f);
+  }
+}
+
+TEST_F(ModelFiles, TokenizerNameAndShapeSurviveTheRoundTrip) {
+  const TokenizerSpec spec = small_tokenizer();
+  save_gguf(folder_ / "m.gguf", random_weights(small_config(), 1), spec, "A name", GgufFloat::F16);
+  const ModelInfo info = read_model_info(folder_ / "m.gguf");
+  EXPECT_EQ(info.config, small_config());
+  EXPECT_EQ(info.name, "A name");
+  EXPECT_EQ(info.file_type, "F16");
+  EXPECT_EQ(info.file_bytes, fs::file_size(folder_ / "m.gguf"));
+  EXPECT_EQ(info.tokenizer.model, spec.model);
+  EXPECT_EQ(info.tokenizer.pre, spec.pre);
+  EXPECT_EQ(info.tokenizer.tokens, spec.tokens);
+  EXPECT_EQ(info.tokenizer.token_types, spec.token_types);
+  EXPECT_EQ(info.tokenizer.merges, spec.merges);
+  EXPECT_EQ(info.tokenizer.bos, spec.bos);
+  EXPECT_EQ(info.tokenizer.eos, spec.eos);
+  EXPECT_EQ(info.tokenizer.pad, spec.pad);
+  EXPECT_EQ(info.tokenizer.unknown, spec.unknown);
+  EXPECT_EQ(info.tokenizer.add_bos, spec.add_bos);
+  EXPECT_EQ(info.tokenizer.chat_template, spec.chat_template);
+}
+
+TEST_F(ModelFiles, HashIsThatOfTheFileAndOnlyWhenAsked) {
+  save_gguf(folder_ / "m.gguf", random_weights(small_config(), 1), small_tokenizer(), "x", GgufFloat::F32);
+  EXPECT_EQ(load_model(folder_ / "m.gguf").sha256.size(), 64u);
+  EXPECT_EQ(load_model(folder_ / "m.gguf", HashFile::No).sha256, "");
+}
+
+TEST(RowOrder, InterleavesTheTwoHalvesOfEachHeadAndBack) {
+  // One head of 8: Hugging Face rotates (0,4) (1,5) (2,6) (3,7), llama.cpp (0,1) (2,3) (4,5) (6,7).
+  const std::int64_t expected[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+  for (std::int64_t row = 0; row < 8; ++row) {
+    EXPECT_EQ(gguf_row(row, 8), expected[row]);
+    EXPECT_EQ(gguf_row(row + 16, 8), expected[row] + 16);
+  }
+  for (std::int64_t row = 0; row < 640; ++row) {
+    EXPECT_EQ(hf_row(gguf_row(row, 64), 64), row);
+    EXPECT_EQ(gguf_row(hf_row(row, 64), 64), row);
+  }
+}
+
+TEST_F(ModelFiles, OnlyQueryAndKeyRowsArePermutedInTheFile) {
+  const Weights weights = random_weights(small_config(), 3);
+  save_gguf(folder_ / "m.gguf", weights, small_tokenizer(), "x", GgufFloat::F32);
+  const GgufFile file(folder_ / "m.gguf");
+  const auto check = [&](const char* name, Linear linear, bool permuted) {
+    const Buffer<float>& w = weights.layers[1].at(linear);
+    Buffer<float> stored(w.shape());
+    dequantize(GgmlType::F32, file.data(*file.find_tensor(name)), stored.data(), stored.size());
+    for (std::int64_t row = 0; row < w.shape()[0]; ++row) {
+      const std::int64_t at = permuted ? gguf_row(row, 8) : row;
+      for (std::int64_t c = 0; c < w.shape()[1]; ++c)
+        ASSERT_EQ(stored[at * w.shape()[1] + c], w[row * w.shape()[1] + c]) << name;
+    }
+  };
+  check("blk.1.attn_q.weight", Linear::Q, true);
+  check("blk.1.attn_k.weight", Linear::K, true);
+  check("blk.1.attn_v.weight", Linear::V, false);
+  check("blk.1.attn_output.weight", Linear::O, false);
+  check("blk.1.ffn_down.weight", Linear::Down, false);
+}
+
+TEST(Weights, RandomOnesAreTheSameForTheSameSeedAndNormsAreOne) {
+  const Weights a = random_weights(small_config(), 9), b = random_weights(small_config(), 9),
+                c = random_weights(small_config(), 10);
+  expect_equal(a, b, 0);
+  EXPECT_NE(a.embedding[0], c.embedding[0]);
+  EXPECT_EQ(a.layers[0].attention_norm[0], 1.0f);
+}
+
+TEST(Weights, ParametersAreCountedOnce) {
+  for (const bool tied : {true, false}) {
+    const Weights weights = random_weights(small_config(tied), 9);
+    std::int64_t n = 0;
+    for_each_tensor(weights, [&](const std::string&, const Buffer<float>& tensor) { n += tensor.size(); });
+    EXPECT_EQ(n, weights.config.n_parameters());
+  }
+}
+
+TEST(Config, NamesTheFieldThatCannotBe) {
+  const std::pair<std::function<void(LlamaConfig&)>, const char*> cases[] = {
+      {[](LlamaConfig& c) { c.hidden_size = 0; }, "hidden_size"},
+      {[](LlamaConfig& c) { c.n_kv_heads = 3; }, "n_kv_heads"},
+      {[](LlamaConfig& c) { c.head_dim = 7; }, "head_dim"},
+      {[](LlamaConfig& c) { c.vocab_size = std::int64_t{1} << 40; }, "vocab_size"},
+      {[](LlamaConfig& c) { c.rms_norm_eps = NAN; }, "rms_norm_eps"},
+      {[](LlamaConfig& c) { c.rope_theta = 0; }, "rope_theta"},
+  };
+  for (const auto& [change, field] : cases) {
+    LlamaConfig config = small_config();
+    change(config);
+    try {
+      validate(config, "m.gguf");
+      FAIL() << field;
+    } catch (const Error& e) {
+      EXPECT_THAT(e.what(), HasSubstr(field));
+    }
+  }
+}
+
+TEST_F(ModelFiles, RefusesNumbersThatAreNotFiniteByTensorAndIndex) {
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    for (const GgufFloat type : {GgufFloat::F32, GgufFloat::F16}) {
+      Weights weights = random_weights(small_config(), 3);
+      weights.layers[1].at(Linear::Gate)[70] = bad;
+      save_gguf(folder_ / "m.gguf", weights, small_tokenizer(), "x", type);
+      EXPECT_THAT(refusal(folder_ / "m.gguf"),
+                  HasSubstr("\"blk.1.ffn_gate.weight\" is not a finite number at index 70"));
+    }
+  }
+}
+
+// Writes a model file whose parts can each be changed: what save_gguf never does.
+struct Parts {
+  std::string architecture = "llama";
+  std::uint32_t n_layers = 2, n_tokens = 19, eos = 2, heads = 4;
+  std::size_t n_types = 19;
+  std::function<void(GgufWriter&)> extra_keys = [](GgufWriter&) {};
+  std::function<void(std::vector<GgufShape>&)> change_tensors = [](std::vector<GgufShape>&) {};
+
+  void write(const fs::path& path) const {
+    GgufWriter out;
+    out.add_string("general.architecture", architecture);
+    out.add_uint32("llama.block_count", n_layers);
+    out.add_uint32("llama.context_length", 64);
+    out.add_uint32("llama.embedding_length", 32);
+    out.add_uint32("llama.feed_forward_length", 64);
+    out.add_uint32("llama.attention.head_count", heads);
+    out.add_uint32("llama.attention.head_count_kv", 2);
+    out.add_float32("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+    out.add_string("tokenizer.ggml.model", "gpt2");
+    out.add_strings("tokenizer.ggml.tokens", std::vector<std::string>(n_tokens, "t"));
+    out.add_int32s("tokenizer.ggml.token_type", std::vector<std::int32_t>(n_types, 1));
+    out.add_uint32("tokenizer.ggml.eos_token_id", eos);
+    extra_keys(out);
+    std::vector<GgufShape> tensors = gguf_shapes(small_config());
+    change_tensors(tensors);
+    for (const GgufShape& t : tensors) {
+      out.add_tensor(t.name, t.shape.rank == 2 ? std::vector{t.shape[1], t.shape[0]} : std::vector{t.shape[0]},
+                     GgmlType::F32);
+    }
+    out.begin(path);
+    for (const GgufShape& t : tensors)
+      out.write_tensor(std::vector<float>(static_cast<std::size_t>(t.shape.size()), 0.5f));
+    out.finish();
+  }
+};
+
+TEST_F(ModelFiles, RefusesWhatItDoesNotImplementByName) {
+  const fs::path path = folder_ / "m.gguf";
+  Parts{}.write(path);
+  EXPECT_EQ(refusal(path), "accepted");
+  Parts parts;
+  parts.architecture = "qwen2";
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("\"qwen2\" is not supported yet"));
+  parts = {};
+  parts.extra_keys = [](GgufWriter& out) { out.add_string("llama.rope.scaling.type", "linear"); };
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("scaled rotary embedding"));
+  parts.extra_keys = [](GgufWriter& out) { out.add_uint32("llama.rope.dimension_count", 4); };
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("a part of each head"));
+  parts.extra_keys = [](GgufWriter& out) { out.add_uint32("llama.expert_count", 8); };
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("mixture-of-experts"));
+  parts = {};
+  parts.change_tensors = [](auto& tensors) { tensors.push_back({"blk.0.attn_q.bias", {32}}); };
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("\"blk.0.attn_q.bias\" is not part"));
+}
+
+TEST_F(ModelFiles, RefusesTensorsThatDoNotFitTheMetadata) {
+  const fs::path path = folder_ / "m.gguf";
+  Parts parts;
+  parts.n_layers = 0xffffffff;
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("n_layers"));
+  parts.n_layers = 3;
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("3 layers need more"));
+  parts = {};
+  parts.heads = 0;
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("head_count"));
+  parts = {};
+  parts.change_tensors = [](auto& tensors) { tensors[3].shape = {63, 32}; };
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("but the metadata say"));
+  parts.change_tensors = [](auto& tensors) { tensors[3].name = "blk.0.other.weight"; };
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("\"blk.0.ffn_gate.weight\" is missing"));
+}
+
+TEST_F(ModelFiles, RefusesVocabulariesThatDoNotFitTheModel) {
+  const fs::path path = folder_ / "m.gguf";
+  Parts parts;
+  parts.n_tokens = 20;
+  parts.n_types = 20;
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("20 tokens, but the embedding has 19 rows"));
+  parts = {};
+  parts.n_types = 18;
+  parts.write(path);
+  EXPECT_THAT(refusal(path), HasSubstr("18 token types"));
+  for (const std::uint32_t id : {19u, 0x80000000u, 0xffffffffu}) {
+    parts = {};
+    parts.eos = id;
+    parts.write(path);
+    EXPECT_THAT(refusal(path), HasSubstr("eos_token_id"));
+  }
+}
+
+TEST_F(ModelFiles, NamesTheTensorTypeThatIsNotSupportedYet) {
+  // A valid file whose type numbers say Q5_0: 22 bytes for 32 elements, cut out of the F32 bytes that are there.
+  Parts{}.write(folder_ / "m.gguf");
+  std::string bytes = read_file(folder_ / "m.gguf");
+  const std::string name = "blk.0.ffn_up.weight";
+  const std::size_t at = bytes.find(name) + name.size() + 4 + 16;
+  bytes[at] = 6;
+  write_file_atomic(folder_ / "q.gguf", bytes);
+  EXPECT_THAT(refusal(folder_ / "q.gguf"), HasSubstr("not supported yet: Q5_0 (tensor \"blk.0.ffn_up.weight\")"));
+}
+
+}  // namespace
+}  // namespace faqsmith
