@@ -1,0 +1,135 @@
+// JSON of a manifest. Doubles are written so that they read back to the same bits.
+#include "train/checkpoint_manifest.h"
+
+#include <nlohmann/json.hpp>
+
+namespace faqsmith {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr int kFormat = 1;
+
+Json state_to_json(const TrainState& s) {
+  return {{"step", s.step},
+          {"updates", s.updates},
+          {"epoch", s.position.epoch},
+          {"index", s.position.index},
+          {"rng", s.rng},
+          {"learning_rate_factor", s.learning_rate_factor},
+          {"mean_loss", s.mean_loss},
+          {"bad_steps", s.bad_steps},
+          {"rollbacks", s.rollbacks},
+          {"skipped_steps", s.skipped_steps},
+          {"trained_tokens", s.trained_tokens},
+          {"best_loss", s.best_loss},
+          {"best_step", s.best_step},
+          {"validations_since_best", s.validations_since_best},
+          {"finished", s.finished}};
+}
+
+TrainState state_from_json(const Json& j) {
+  TrainState s;
+  s.step = j.at("step");
+  s.updates = j.at("updates");
+  s.position = {j.at("epoch"), j.at("index")};
+  s.rng = j.at("rng");
+  s.learning_rate_factor = j.at("learning_rate_factor");
+  s.mean_loss = j.at("mean_loss");
+  s.bad_steps = j.at("bad_steps");
+  s.rollbacks = j.at("rollbacks");
+  s.skipped_steps = j.at("skipped_steps");
+  s.trained_tokens = j.at("trained_tokens");
+  s.best_loss = j.at("best_loss");
+  s.best_step = j.at("best_step");
+  s.validations_since_best = j.at("validations_since_best");
+  s.finished = j.at("finished");
+  return s;
+}
+
+Json config_to_json(const LlamaConfig& c) {
+  return {{"hidden_size", c.hidden_size},
+          {"intermediate_size", c.intermediate_size},
+          {"n_layers", c.n_layers},
+          {"n_heads", c.n_heads},
+          {"n_kv_heads", c.n_kv_heads},
+          {"head_dim", c.head_dim},
+          {"vocab_size", c.vocab_size},
+          {"max_positions", c.max_positions},
+          {"rope_theta", c.rope_theta},
+          {"rms_norm_eps", c.rms_norm_eps},
+          {"tied_embeddings", c.tied_embeddings}};
+}
+
+LlamaConfig config_from_json(const Json& j) {
+  LlamaConfig c;
+  c.hidden_size = j.at("hidden_size");
+  c.intermediate_size = j.at("intermediate_size");
+  c.n_layers = j.at("n_layers");
+  c.n_heads = j.at("n_heads");
+  c.n_kv_heads = j.at("n_kv_heads");
+  c.head_dim = j.at("head_dim");
+  c.vocab_size = j.at("vocab_size");
+  c.max_positions = j.at("max_positions");
+  c.rope_theta = j.at("rope_theta");
+  c.rms_norm_eps = j.at("rms_norm_eps");
+  c.tied_embeddings = j.at("tied_embeddings");
+  return c;
+}
+
+Json lora_to_json(const LoraConfig& lora) {
+  std::vector<int> targets;
+  for (const Linear target : lora.targets) targets.push_back(static_cast<int>(target));
+  return {{"rank", lora.rank}, {"alpha", lora.alpha}, {"dropout", lora.dropout}, {"targets", targets}};
+}
+
+LoraConfig lora_from_json(const Json& j, const std::string& file) {
+  LoraConfig lora;
+  lora.rank = j.at("rank");
+  lora.alpha = j.at("alpha");
+  lora.dropout = j.at("dropout");
+  lora.targets.clear();
+  for (const int target : j.at("targets").get<std::vector<int>>()) {
+    if (target < 0 || target >= kLinearsPerLayer)
+      throw Error(Kind::Input, file + " names a linear that does not exist", "train again");
+    lora.targets.push_back(static_cast<Linear>(target));
+  }
+  return lora;
+}
+
+}  // namespace
+
+std::string manifest_to_json(const Manifest& m, const FileHashes& files) {
+  const Json json = {{"format", kFormat},
+                     {"fingerprint", m.fingerprint},
+                     {"base", {{"name", m.base_name}, {"sha256", m.base_sha256}}},
+                     {"method", method_name(m.method)},
+                     {"lora", lora_to_json(m.lora)},
+                     {"config", config_to_json(m.config)},
+                     {"options", Json::parse(m.options)},
+                     {"state", state_to_json(m.state)},
+                     {"files", files}};
+  return json.dump(2) + "\n";
+}
+
+Manifest manifest_from_json(const std::string& text, const std::string& file, FileHashes& files) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("format") != kFormat)
+      throw Error(Kind::Input, file + " has a format that this program does not know", "use the program that wrote it");
+    Manifest m;
+    m.fingerprint = json.at("fingerprint");
+    m.base_name = json.at("base").at("name");
+    m.base_sha256 = json.at("base").at("sha256");
+    m.options = json.at("options").dump();
+    m.method = parse_method(json.at("method"));
+    m.lora = lora_from_json(json.at("lora"), file);
+    m.config = config_from_json(json.at("config"));
+    m.state = state_from_json(json.at("state"));
+    files = json.at("files").get<FileHashes>();
+    return m;
+  } catch (const nlohmann::json::exception& e) {
+    throw Error(Kind::Input, file + " is damaged: " + e.what(), "an older checkpoint is used if there is one");
+  }
+}
+
+}  // namespace faqsmith

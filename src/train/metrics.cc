@@ -1,0 +1,72 @@
+// Appends JSON lines; trims the file on resume.
+#include "train/metrics.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace faqsmith {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// JSON has no NaN or Inf: a skipped step shows them as text.
+Json number(double x) {
+  return std::isfinite(x) ? Json(x) : Json(std::isnan(x) ? "nan" : "inf");
+}
+
+std::string kept_lines(const fs::path& path, std::int64_t last_step) {
+  std::string kept;
+  if (last_step <= 0 || !fs::exists(path)) return kept;
+  const std::string text = read_file(path);
+  for (const std::string_view line : split(text, '\n')) {
+    const Json json = Json::parse(line, nullptr, false);
+    if (json.is_discarded() || !json.is_object() || json.value("step", std::int64_t{0}) > last_step) continue;
+    kept.append(line).push_back('\n');
+  }
+  return kept;
+}
+
+}  // namespace
+
+MetricsFile::MetricsFile(fs::path path, std::int64_t last_step) : path_(std::move(path)) {
+  write_file_atomic(path_, kept_lines(path_, last_step));
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd_ < 0) throw Error(Kind::Io, "cannot write " + path_.string(), "check that you may write to this folder");
+}
+
+MetricsFile::~MetricsFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void MetricsFile::append(const std::string& line) {
+  if (::write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    throw Error(Kind::Io, "cannot write " + path_.string(),
+                "free some disk space and run the same command again: finished work is kept");
+  }
+}
+
+void MetricsFile::step(const StepMetrics& m) {
+  Json json = {{"step", m.step},
+               {"loss", number(m.loss)},
+               {"learning_rate", m.learning_rate},
+               {"gradient_norm", number(m.gradient_norm)},
+               {"tokens_per_second", std::round(m.tokens_per_second)}};
+  if (m.skipped) json["skipped"] = true;
+  append(json.dump() + "\n");
+}
+
+void MetricsFile::validation(std::int64_t step, double loss) {
+  append(Json({{"step", step}, {"validation_loss", number(loss)}}).dump() + "\n");
+}
+
+void MetricsFile::rollback(std::int64_t step, std::int64_t to_step, double factor) {
+  append(Json({{"step", step}, {"rolled_back_to", to_step}, {"learning_rate_factor", factor}}).dump() + "\n");
+}
+
+}  // namespace faqsmith

@@ -1,0 +1,37 @@
+// metrics.jsonl of a run: one JSON line a step and a validation. Lines reach the disk as they are written (no fsync:
+// they can be computed again); a resumed run first drops the lines that its checkpoint does not know.
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "sys/file.h"
+
+namespace faqsmith {
+
+struct StepMetrics {
+  std::int64_t step = 0;  // 1-based
+  double loss = 0;        // a labelled token
+  double learning_rate = 0;
+  double gradient_norm = 0;      // before clipping
+  double tokens_per_second = 0;  // real tokens, prompt included
+  bool skipped = false;
+};
+
+class MetricsFile {
+ public:
+  // Keeps lines of steps <= last_step.
+  MetricsFile(fs::path path, std::int64_t last_step);
+  ~MetricsFile();
+  MetricsFile(const MetricsFile&) = delete;
+  MetricsFile& operator=(const MetricsFile&) = delete;
+  void step(const StepMetrics& metrics);
+  void validation(std::int64_t step, double loss);
+  void rollback(std::int64_t step, std::int64_t to_step, double learning_rate_factor);
+
+ private:
+  void append(const std::string& line);
+  fs::path path_;
+  int fd_ = -1;
+};
+
+}  // namespace faqsmith
