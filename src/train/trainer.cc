@@ -23,6 +23,7 @@ std::int64_t adapter_parameters(const LlamaConfig& model, const LoraConfig& lora
 
 TrainForecast forecast_training(const Cpu& cpu, const LlamaConfig& model, const TrainData& data,
                                 const TrainOptions& options) {
+  if (data.train.empty()) return {};
   const TrainOptions o = resolve_for(data, model, options);
   const bool lora = o.method == Method::Lora;
   TrainForecast forecast{.method = o.method,

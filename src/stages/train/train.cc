@@ -1,0 +1,123 @@
+// From rows of the workspace to the training loop and back to a report.
+#include "stages/train/train.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/hash.h"
+#include "base/strings.h"
+#include "faq/prompts.h"
+#include "store/tables.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr const char* kStage = "train";
+constexpr int kSemantics = 1;
+constexpr const char* kTestParts[] = {"reworded", "unseen", "refusal", "gold"};
+
+fs::path run_folder(const fs::path& runs, const std::string& key) {
+  return runs / ("train-" + key.substr(0, 12));
+}
+
+std::vector<Example> render_part(Database& db, const ChatTemplate& chat, const std::string& topic,
+                                 std::string_view part) {
+  std::vector<Example> examples;
+  for (const PairRow& pair : list_pairs_in(db, part)) {
+    std::vector<Message> messages = bot_messages(topic, pair.question);
+    messages.push_back({Role::Assistant, pair.answer});
+    RenderedChat rendered = chat.render(messages);
+    examples.push_back({.name = fmt::format("{} pair {} \"{}\"", part, pair.id, pair.question),
+                        .ids = std::move(rendered.ids),
+                        .trained = std::move(rendered.trained)});
+  }
+  return examples;
+}
+
+std::string hash_of_file(const fs::path& path) {
+  const MappedFile file(path);
+  return sha256_hex({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+}
+
+// A row says "done", but its folder is gone or empty: then the stage has to run again.
+void forget_lost_run(Workspace& workspace, const std::string& key) {
+  const auto last = last_stage_run(workspace.db(), kStage);
+  if (!last || last->key != key || last->state != "done") return;
+  const fs::path run = run_folder(workspace.runs(), key);
+  if (!list_checkpoints(run, CheckpointKind::Last).empty() || !list_checkpoints(run, CheckpointKind::Best).empty())
+    return;
+  end_stage_run(workspace.db(), last->id, "failed", "{}", "its checkpoints are gone");
+}
+
+void fill_counts(StageReport& report, const TrainData& data, const TrainResult& result, const TrainForecast& forecast) {
+  report.counts = {{"train_pairs", static_cast<double>(data.train.size())},
+                   {"validation_pairs", static_cast<double>(data.validation.size())},
+                   {"trained_parameters", static_cast<double>(forecast.trained_parameters)},
+                   {"steps", static_cast<double>(result.steps)},
+                   {"skipped_steps", static_cast<double>(result.skipped_steps)},
+                   {"trained_tokens", static_cast<double>(result.trained_tokens)},
+                   {"best_step", static_cast<double>(result.best_step)},
+                   {"best_loss", result.best_loss},
+                   {"full", result.method == Method::Full ? 1.0 : 0.0}};
+}
+
+void note_plan(const TrainData& data, const TrainForecast& forecast, Reporter& reporter) {
+  reporter.note(fmt::format("{} fine-tuning of {} parameters on {} pairs: {} steps, about {} tokens, {} of memory",
+                            forecast.method == Method::Full ? "full" : "LoRA",
+                            human_count(static_cast<double>(forecast.trained_parameters)), data.train.size(),
+                            forecast.steps, human_count(forecast.tokens),
+                            human_bytes(static_cast<double>(forecast.memory_bytes))));
+}
+
+}  // namespace
+
+TrainData read_train_data(Database& db, const ChatTemplate& chat, const std::string& topic) {
+  TrainData data{.train = render_part(db, chat, topic, "train"),
+                 .validation = render_part(db, chat, topic, "validation"),
+                 .held_out = {}};
+  for (const char* part : kTestParts) {
+    for (Example& example : render_part(db, chat, topic, part)) data.held_out.push_back(std::move(example));
+  }
+  return data;
+}
+
+TrainForecast forecast_train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options) {
+  const ModelInfo info = read_model_info(options.base_model);
+  const Tokenizer tokenizer(info.tokenizer);
+  const ChatTemplate chat(tokenizer);
+  return forecast_training(cpu, info.config, read_train_data(workspace.db(), chat, options.topic), options.train);
+}
+
+StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options, Reporter& reporter) {
+  const ModelInfo info = read_model_info(options.base_model);
+  const Tokenizer tokenizer(info.tokenizer);
+  const ChatTemplate chat(tokenizer);
+  const TrainData data = read_train_data(workspace.db(), chat, options.topic);
+  const std::string base_hash = hash_of_file(options.base_model);
+  const StageIdentity identity{.stage = kStage,
+                               .semantics = kSemantics,
+                               .options_json = options_json(options.train),
+                               .input_hash = sha256_hex(base_hash + hash_examples(data.train) +
+                                                        hash_examples(data.validation) + hash_examples(data.held_out)),
+                               .seed = options.train.seed};
+  forget_lost_run(workspace, identity.key());
+  return run_stage(workspace, identity, [&](StageReport& report) {
+    const TrainForecast forecast = forecast_training(cpu, info.config, data, options.train);
+    note_plan(data, forecast, reporter);
+    ModelFile model = load_model(options.base_model, HashFile::No);
+    const TrainResult result = train(cpu, {info.name, base_hash}, model.weights, data, chat.end_of_turn(),
+                                     options.train, run_folder(workspace.runs(), report.key), reporter);
+    fill_counts(report, data, result, forecast);
+  });
+}
+
+fs::path finished_train_run(Database& db, const fs::path& runs) {
+  const auto last = last_stage_run(db, kStage);
+  if (!last || last->state != "done")
+    throw Error(Kind::User, "no model has been trained in this workspace yet",
+                "run `faqsmith train`, or `faqsmith build` for all stages");
+  return run_folder(runs, last->key);
+}
+
+}  // namespace faqsmith

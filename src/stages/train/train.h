@@ -1,0 +1,33 @@
+// The train stage: pairs of the parts train and validation -> runs/train-<key>/ (checkpoints, metrics.jsonl). Every
+// pair is rendered as the bot will meet it: the bot's system prompt, the question, the answer. Killed, it goes on where
+// its last checkpoint stands. Writes no table but stage_runs.
+#pragma once
+#include <string>
+
+#include "stages/stage.h"
+#include "tensor/device.h"
+#include "text/chat_template.h"
+#include "train/trainer.h"
+
+namespace faqsmith {
+
+struct TrainStageOptions {
+  TrainOptions train;
+  std::string topic;    // of the bot's system prompt
+  fs::path base_model;  // GGUF
+};
+
+// What would be trained: the rows of the parts, rendered. Test parts (reworded, unseen, refusal, gold) become held_out.
+[[nodiscard]] TrainData read_train_data(Database& db, const ChatTemplate& chat, const std::string& topic);
+[[nodiscard]] TrainForecast forecast_train_stage(Workspace& workspace, const Cpu& cpu,
+                                                 const TrainStageOptions& options);
+
+// Counts: train_pairs, validation_pairs, trained_parameters, steps, skipped_steps, trained_tokens, best_step, best_loss
+// (a token), full (1 or 0). Throws what train() throws.
+[[nodiscard]] StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options,
+                                      Reporter& reporter);
+
+// The folder of the last finished train run, for load_checkpoint_into(). Throws Error(User) if there is none.
+[[nodiscard]] fs::path finished_train_run(Database& db, const fs::path& runs);
+
+}  // namespace faqsmith
