@@ -1,0 +1,104 @@
+// Products of small float32 blocks for attention: c = a b with c's tile held in registers. Blocks live in the thread's
+// scratch memory, padded so that no edge case is needed: m to 4 rows, n to 16 columns. Non-goal: large matrices
+// (oneDNN's job).
+#pragma once
+#include <cstdint>
+
+#include "ops/cpu/kernel.h"
+#include "tensor/buffer.h"
+
+namespace faqsmith {
+
+constexpr std::int64_t kBlockRows = 4, kBlockColumns = 16;
+[[nodiscard]] constexpr std::int64_t round_up(std::int64_t n, std::int64_t step) {
+  return (n + step - 1) / step * step;
+}
+
+// Memory of the calling thread, kept between calls and grown when needed. Contents are left over from earlier use.
+class Scratch {
+ public:
+  explicit Scratch(std::int64_t n_floats) : memory_(thread_memory(n_floats)) {}
+  // The next n floats, 64-byte aligned.
+  [[nodiscard]] float* take(std::int64_t n) {
+    float* const at = memory_ + used_;
+    used_ += round_up(n, kBlockColumns);
+    return at;
+  }
+
+ private:
+  static float* thread_memory(std::int64_t n_floats) {
+    thread_local Buffer<float> memory;
+    if (memory.size() < n_floats) memory = Buffer<float>({n_floats});
+    return memory.data();
+  }
+  float* memory_;
+  std::int64_t used_ = 0;
+};
+
+// a's element (i, p) is data[i * row_step + p * column_step], so a transposed block needs no copy.
+struct BlockA {
+  const float* data;
+  std::int64_t row_step, column_step;
+};
+
+enum class BlockWrite { Replace, Add };
+
+namespace kernel_detail {
+
+template <int lanes>
+struct VectorOf {
+  using type __attribute__((vector_size(4 * lanes), aligned(4), may_alias)) = float;
+};
+
+template <int lanes, int n_vectors, BlockWrite write>
+KERNEL_INLINE void tile(BlockA a, const float* __restrict b, std::int64_t ldb, float* __restrict c, std::int64_t ldc,
+                        std::int64_t k) {
+  using Vector = typename VectorOf<lanes>::type;
+  Vector sum[kBlockRows][n_vectors];
+#pragma GCC unroll 4
+  for (int i = 0; i < kBlockRows; ++i) {
+#pragma GCC unroll 4
+    for (int v = 0; v < n_vectors; ++v) {
+      if constexpr (write == BlockWrite::Add) {
+        sum[i][v] = *reinterpret_cast<const Vector*>(c + i * ldc + v * lanes);
+      } else {
+        sum[i][v] = Vector{};
+      }
+    }
+  }
+  for (std::int64_t p = 0; p < k; ++p) {
+    Vector row[n_vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < n_vectors; ++v) row[v] = *reinterpret_cast<const Vector*>(b + p * ldb + v * lanes);
+#pragma GCC unroll 4
+    for (int i = 0; i < kBlockRows; ++i) {
+      const float factor = a.data[i * a.row_step + p * a.column_step];
+#pragma GCC unroll 4
+      for (int v = 0; v < n_vectors; ++v) sum[i][v] += factor * row[v];
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kBlockRows; ++i) {
+#pragma GCC unroll 4
+    for (int v = 0; v < n_vectors; ++v) *reinterpret_cast<Vector*>(c + i * ldc + v * lanes) = sum[i][v];
+  }
+}
+
+}  // namespace kernel_detail
+
+// c [m, n] (=, +=) a [m, k] b [k, n] with m a multiple of 4 and n of 16.
+template <BlockWrite write, int lanes>
+KERNEL_INLINE void block_gemm(VectorWidth<lanes>, BlockA a, const float* b, std::int64_t ldb, float* c,
+                              std::int64_t ldc, std::int64_t m, std::int64_t k, std::int64_t n) {
+  constexpr int kWide = lanes == 16 ? 4 : 2;  // vectors a tile is wide: what the register file holds
+  for (std::int64_t i = 0; i < m; i += kBlockRows) {
+    const BlockA rows{a.data + i * a.row_step, a.row_step, a.column_step};
+    std::int64_t j = 0;
+    for (; j + kWide * lanes <= n; j += kWide * lanes) {
+      kernel_detail::tile<lanes, kWide, write>(rows, b + j, ldb, c + i * ldc + j, ldc, k);
+    }
+    for (; j < n; j += lanes) kernel_detail::tile<lanes, 1, write>(rows, b + j, ldb, c + i * ldc + j, ldc, k);
+  }
+}
+
+}  // namespace faqsmith
