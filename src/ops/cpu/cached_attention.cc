@@ -1,0 +1,206 @@
+// Attention over the cache. Neighbouring rows of one sequence form a run; a run and key/value head is one piece of
+// work. A short run (decoding) reads each key and value once and multiplies it with all its queries; a long one (a
+// prompt) goes through float32 blocks as in attention.cc.
+#include "ops/cached_attention.h"
+
+#include <cmath>
+#include <vector>
+
+#include "ops/cpu/block_gemm.h"
+#include "ops/cpu/kernel.h"
+#include "sys/parallel.h"
+
+namespace faqsmith {
+
+namespace {
+
+constexpr std::int64_t kQueryRows = 32;  // queries of a block, and the most of a short run
+
+struct Run {
+  std::int64_t begin = 0, end = 0;  // rows of the batch
+  std::int64_t n_keys = 0;          // the most that one of them sees
+};
+
+// Runs of at most max_rows rows, so that a long prompt is several pieces of work.
+std::vector<Run> find_runs(std::span<const CacheRow> rows, std::int64_t max_rows) {
+  std::vector<Run> runs;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(rows.size()); ++i) {
+    const CacheRow& row = rows[static_cast<std::size_t>(i)];
+    if (runs.empty() || runs.back().end - runs.back().begin == max_rows ||
+        rows[static_cast<std::size_t>(i - 1)].sequence != row.sequence) {
+      runs.push_back({i, i, 0});
+    }
+    runs.back().end = i + 1;
+    runs.back().n_keys = std::max<std::int64_t>(runs.back().n_keys, row.n_keys);
+  }
+  return runs;
+}
+
+template <class T>
+struct Work {
+  const CachedAttention<T>& op;
+  Run run;
+  std::int64_t kv_head;
+  [[nodiscard]] std::int64_t group() const { return op.heads.n_heads / op.heads.n_kv_heads; }
+  [[nodiscard]] std::int64_t n_queries() const { return (run.end - run.begin) * group(); }
+  // Query i of the run is row i / group, head i % group of the kv head's group.
+  [[nodiscard]] std::int64_t row_of(std::int64_t query) const { return run.begin + query / group(); }
+  [[nodiscard]] std::int64_t column_of(std::int64_t query) const {
+    return (kv_head * group() + query % group()) * op.heads.head_dim;
+  }
+  [[nodiscard]] std::int64_t visible(std::int64_t query) const {
+    return op.rows[static_cast<std::size_t>(row_of(query))].n_keys;
+  }
+};
+
+// Where the kv head's part of key (or value) j lies.
+template <class T>
+KERNEL_INLINE const T* row_in(const std::span<T* const>& pages, std::int64_t page_rows, std::int64_t j,
+                              std::int64_t width, std::int64_t column) {
+  return pages[static_cast<std::size_t>(j / page_rows)] + j % page_rows * width + column;
+}
+
+template <class T>
+KERNEL_INLINE void load_queries(const Work<T>& work, std::int64_t first, std::int64_t n, float* q, std::int64_t dim_p) {
+  const std::int64_t dim = work.op.heads.head_dim;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
+  for (std::int64_t i = 0; i < n; ++i) {
+    const T* __restrict from =
+        work.op.qkv.data + work.row_of(first + i) * work.op.qkv.shape[1] + work.column_of(first + i);
+    for (std::int64_t d = 0; d < dim; ++d) q[i * dim_p + d] = scale * load(from + d);
+    for (std::int64_t d = dim; d < dim_p; ++d) q[i * dim_p + d] = 0.0f;
+  }
+}
+
+// Scores become exp(s - max), keys that the query does not see 0; returns 1 / sum.
+KERNEL_INLINE float softmax_row(float* __restrict s, std::int64_t visible, std::int64_t n) {
+  const float max = max_of(s, visible);
+  float sum = 0.0f;
+  for (std::int64_t j = 0; j < visible; ++j) {
+    s[j] = fast_exp(s[j] - max);
+    sum += s[j];
+  }
+  for (std::int64_t j = visible; j < n; ++j) s[j] = 0.0f;
+  return 1.0f / sum;
+}
+
+template <class T>
+KERNEL_INLINE void store_output(const Work<T>& work, std::int64_t query, const float* __restrict o, float inverse) {
+  T* __restrict out = work.op.out.data + work.row_of(query) * work.op.out.shape[1] + work.column_of(query);
+  for (std::int64_t d = 0; d < work.op.heads.head_dim; ++d) store(out + d, o[d] * inverse);
+}
+
+template <class T>
+KERNEL_INLINE void short_run(const Work<T>& work, Scratch& scratch) {
+  const std::int64_t dim = work.op.heads.head_dim, width = work.op.heads.kv_width(), column = work.kv_head * dim;
+  const std::int64_t n = work.run.n_keys, n_queries = work.n_queries(), dim_p = round_up(dim, kBlockColumns);
+  const KvPages<T>& pages =
+      work.op.sequences[static_cast<std::size_t>(work.op.rows[static_cast<std::size_t>(work.run.begin)].sequence)];
+  float* const q = scratch.take(n_queries * dim_p);
+  float* const s = scratch.take(n_queries * n);
+  float* const o = scratch.take(n_queries * dim_p);
+  float* const row = scratch.take(dim_p);
+  load_queries(work, 0, n_queries, q, dim_p);
+  for (std::int64_t j = 0; j < n; ++j) {
+    const T* __restrict key = row_in(pages.keys, work.op.page_rows, j, width, column);
+    for (std::int64_t d = 0; d < dim; ++d) row[d] = load(key + d);
+    for (std::int64_t i = 0; i < n_queries; ++i) {
+      float sum = 0.0f;
+      for (std::int64_t d = 0; d < dim; ++d) sum += q[i * dim_p + d] * row[d];
+      s[i * n + j] = sum;
+    }
+  }
+  std::fill(o, o + n_queries * dim_p, 0.0f);
+  float inverse[kQueryRows];
+  for (std::int64_t i = 0; i < n_queries; ++i) inverse[i] = softmax_row(s + i * n, work.visible(i), n);
+  for (std::int64_t j = 0; j < n; ++j) {
+    const T* __restrict value = row_in(pages.values, work.op.page_rows, j, width, column);
+    for (std::int64_t i = 0; i < n_queries; ++i) {
+      const float p = s[i * n + j];
+      float* __restrict out = o + i * dim_p;
+      for (std::int64_t d = 0; d < dim; ++d) out[d] += p * load(value + d);
+    }
+  }
+  for (std::int64_t i = 0; i < n_queries; ++i) store_output(work, i, o + i * dim_p, inverse[i]);
+}
+
+template <class T, int lanes>
+KERNEL_INLINE void long_run(VectorWidth<lanes> width_tag, const Work<T>& work, Scratch& scratch) {
+  const std::int64_t dim = work.op.heads.head_dim, width = work.op.heads.kv_width(), column = work.kv_head * dim;
+  const std::int64_t n = work.run.n_keys, n_p = round_up(n, kBlockColumns), dim_p = round_up(dim, kBlockColumns);
+  const KvPages<T>& pages =
+      work.op.sequences[static_cast<std::size_t>(work.op.rows[static_cast<std::size_t>(work.run.begin)].sequence)];
+  float* const k_t = scratch.take(dim * n_p);
+  float* const v = scratch.take(n_p * dim_p);
+  float* const q = scratch.take(kQueryRows * dim_p);
+  float* const s = scratch.take(kQueryRows * n_p);
+  float* const o = scratch.take(kQueryRows * dim_p);
+  for (std::int64_t j = 0; j < n; ++j) {
+    const T* __restrict key = row_in(pages.keys, work.op.page_rows, j, width, column);
+    const T* __restrict value = row_in(pages.values, work.op.page_rows, j, width, column);
+    for (std::int64_t d = 0; d < dim; ++d) k_t[d * n_p + j] = load(key + d);
+    for (std::int64_t d = 0; d < dim; ++d) v[j * dim_p + d] = load(value + d);
+    for (std::int64_t d = dim; d < dim_p; ++d) v[j * dim_p + d] = 0.0f;
+  }
+  for (std::int64_t d = 0; d < dim; ++d) std::fill(k_t + d * n_p + n, k_t + (d + 1) * n_p, 0.0f);
+  for (std::int64_t first = 0; first < work.n_queries(); first += kQueryRows) {
+    const std::int64_t m = std::min(kQueryRows, work.n_queries() - first), m_p = round_up(m, kBlockRows);
+    std::int64_t seen = 0;
+    for (std::int64_t i = 0; i < m; ++i) seen = std::max(seen, work.visible(first + i));
+    load_queries(work, first, m, q, dim_p);
+    block_gemm<BlockWrite::Replace>(width_tag, {q, dim_p, 1}, k_t, n_p, s, n_p, m_p, dim,
+                                    round_up(seen, kBlockColumns));
+    float inverse[kQueryRows];
+    for (std::int64_t i = 0; i < m; ++i) inverse[i] = softmax_row(s + i * n_p, work.visible(first + i), seen);
+    block_gemm<BlockWrite::Replace>(width_tag, {s, n_p, 1}, v, dim_p, o, dim_p, m_p, seen, dim_p);
+    for (std::int64_t i = 0; i < m; ++i) store_output(work, first + i, o + i * dim_p, inverse[i]);
+  }
+}
+
+std::int64_t scratch_floats(std::int64_t n_keys, std::int64_t dim) {
+  const std::int64_t n_p = round_up(n_keys, kBlockColumns), dim_p = round_up(dim, kBlockColumns);
+  return 2 * n_p * dim_p + kQueryRows * (2 * dim_p + n_p) + dim_p + 16 * kBlockColumns;
+}
+
+}  // namespace
+
+template <class T>
+void run(Cpu&, const KvAppend<T>& op) {
+  const std::int64_t width = op.heads.kv_width();
+  parallel_for(static_cast<std::int64_t>(op.rows.size()), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const CacheRow& row = op.rows[static_cast<std::size_t>(i)];
+      const KvPages<T>& pages = op.sequences[static_cast<std::size_t>(row.sequence)];
+      const std::int64_t position = row.n_keys - 1;
+      const auto page = static_cast<std::size_t>(position / op.page_rows);
+      const std::int64_t at = position % op.page_rows * width;
+      const T* const k = op.qkv.data + i * op.qkv.shape[1] + op.heads.q_width();
+      std::copy(k, k + width, pages.keys[page] + at);
+      std::copy(k + width, k + 2 * width, pages.values[page] + at);
+    }
+  });
+}
+template void run(Cpu&, const KvAppend<float>&);
+template void run(Cpu&, const KvAppend<bf16>&);
+
+template <class T>
+void run(Cpu&, const CachedAttention<T>& op) {
+  constexpr std::int64_t kRunRows = 128;
+  const std::vector<Run> runs = find_runs(op.rows, kRunRows);
+  parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
+    const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
+    const Work<T>* const at = &work;
+    with_best_isa([=](auto width) KERNEL_LAMBDA {
+      Scratch scratch(scratch_floats(at->run.n_keys, at->op.heads.head_dim));
+      if (at->n_queries() <= 8) {
+        short_run(*at, scratch);
+      } else {
+        long_run(width, *at, scratch);
+      }
+    });
+  });
+}
+template void run(Cpu&, const CachedAttention<float>&);
+template void run(Cpu&, const CachedAttention<bf16>&);
+
+}  // namespace faqsmith
