@@ -8,18 +8,32 @@ namespace {
 
 constexpr LinearGroup kAllGroups[kGroups] = {LinearGroup::Qkv, LinearGroup::O, LinearGroup::GateUp, LinearGroup::Down};
 
-// Bytes of the packed copies, both orientations: what PackedMatrix holds before padding.
+// What PackedMatrix holds for a [reads, writes] operand: whole blocks of 32 x 64, which matters for thin adapters.
+std::uint64_t packed_elements(std::int64_t reads, std::int64_t writes) {
+  constexpr std::int64_t kBlockRows = 32, kBlockColumns = 64;
+  const std::int64_t rows = (reads + kBlockRows - 1) / kBlockRows * kBlockRows;
+  return static_cast<std::uint64_t>(rows * ((writes + kBlockColumns - 1) / kBlockColumns * kBlockColumns));
+}
+
+std::uint64_t both_orientations(std::int64_t out, std::int64_t in) {
+  return packed_elements(in, out) + packed_elements(out, in);
+}
+
 std::uint64_t packed_bytes(const LlamaConfig& config, const LoraConfig* lora, std::size_t element) {
-  std::int64_t weights = config.vocab_size * config.hidden_size, adapters = 0;
+  std::uint64_t layer = 0;
   for (const LinearGroup group : kAllGroups) {
-    weights += config.n_layers * group_shape(config, group).size();
+    const Shape shape = group_shape(config, group);
+    layer += both_orientations(shape[0], shape[1]);
     if (!lora) continue;
-    for (const GroupMember& member : adapted_members(config, *lora, group)) {
-      const Shape shape = linear_shape(config, member.linear);
-      adapters += config.n_layers * lora->rank * (shape[0] + shape[1]);
-    }
+    const auto members = adapted_members(config, *lora, group);
+    if (members.empty()) continue;
+    layer += both_orientations(static_cast<std::int64_t>(members.size()) * lora->rank, shape[1]);
+    for (const GroupMember& member : members)
+      layer += both_orientations(linear_shape(config, member.linear)[0], lora->rank);
   }
-  return 2 * static_cast<std::uint64_t>(weights + adapters) * element;
+  return (static_cast<std::uint64_t>(config.n_layers) * layer +
+          both_orientations(config.vocab_size, config.hidden_size)) *
+         element;
 }
 
 template <class T>
