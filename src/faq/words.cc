@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/strings.h"
+#include "text/rouge.h"
 
 namespace faqsmith {
 namespace {
@@ -52,22 +53,6 @@ std::vector<SeenWord> seen_words(std::string_view text) {
     opens = false;
     i = end;
   }
-  return words;
-}
-
-std::vector<std::string> rouge_words(std::string_view text) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
-      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    } else if (!word.empty()) {
-      words.push_back(std::move(word));
-      word.clear();
-    }
-    if (words.size() == 512) return words;
-  }
-  if (!word.empty()) words.push_back(std::move(word));
   return words;
 }
 
@@ -154,19 +139,7 @@ std::set<std::string> names_of(std::string_view text) {
 }
 
 double wording_overlap(std::string_view a, std::string_view b) {
-  const std::vector<std::string> x = rouge_words(a), y = rouge_words(b);
-  if (x.empty() || y.empty()) return 0.0;
-  std::vector<int> row(y.size() + 1, 0);
-  for (const std::string& word : x) {
-    int diagonal = 0;
-    for (std::size_t j = 1; j <= y.size(); ++j) {
-      const int above = row[j];
-      row[j] = word == y[j - 1] ? diagonal + 1 : std::max(row[j], row[j - 1]);
-      diagonal = above;
-    }
-  }
-  const double common = row.back();
-  return 2.0 * common / static_cast<double>(x.size() + y.size());
+  return rouge_l(a, b).f1;
 }
 
 }  // namespace faqsmith

@@ -22,7 +22,7 @@ namespace faqsmith {
 [[nodiscard]] std::set<std::string> numbers_of(std::string_view text);
 [[nodiscard]] std::set<std::string> names_of(std::string_view text);
 
-// ROUGE-L F1 (Lin 2004) over runs of [a-z0-9], 0 to 1: how alike two wordings are. O(n m) with at most 512 words each.
+// ROUGE-L F1 (see text/rouge.h), 0 to 1: how alike two wordings are.
 [[nodiscard]] double wording_overlap(std::string_view a, std::string_view b);
 
 }  // namespace faqsmith

@@ -1,0 +1,202 @@
+// The passes of curation, in the order in which curate.cc calls them.
+#include "stages/curate/judge.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/strings.h"
+#include "faq/evidence.h"
+#include "faq/privacy.h"
+#include "faq/question_shape.h"
+#include "faq/words.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr int kSearchDepth = 10;
+constexpr double kSearchBonus = 0.25;  // in units of gain share: search and likelihood agree rarely by chance
+constexpr double kVariety = 0.5;       // how much likeness to a kept wording costs
+
+bool is_teacher(const Candidate& candidate) {
+  return candidate.pair.form == "teacher";
+}
+
+double score_or(const Candidate& candidate, const char* name, double otherwise) {
+  const auto found = candidate.scores.find(name);
+  return found == candidate.scores.end() ? otherwise : found->second;
+}
+
+// Quality of a wording for ranking; without likelihood the search rank alone speaks.
+double quality(const Candidate& candidate) {
+  const double share = std::clamp(score_or(candidate, score::kGainShare, 0.5), -0.5, 1.5);
+  const double rank = score_or(candidate, score::kSearchRank, 0);
+  return share + (rank == 1 ? kSearchBonus : 0.0);
+}
+
+// Questions that mean the same to a reader share (nearly) all telling words.
+bool same_telling_words(const std::set<std::string>& a, const std::set<std::string>& b) {
+  if (a.empty() || b.empty()) return false;
+  const auto common = std::count_if(a.begin(), a.end(), [&b](const std::string& word) { return b.contains(word); });
+  return static_cast<double>(common) >=
+         0.8 * static_cast<double>(a.size() + b.size() - static_cast<std::size_t>(common));
+}
+
+int form_rank(const Candidate& candidate) {
+  if (candidate.pair.form == "original") return 0;
+  return is_teacher(candidate) ? 2 : 1;
+}
+
+// True if a holds the question with more right than b.
+bool stronger(const Candidate& a, const Candidate& b) {
+  if (form_rank(a) != form_rank(b)) return form_rank(a) < form_rank(b);
+  const double rank_a = score_or(a, score::kSearchRank, 0), rank_b = score_or(b, score::kSearchRank, 0);
+  const double place_a = rank_a == 0 ? kSearchDepth + 1 : rank_a, place_b = rank_b == 0 ? kSearchDepth + 1 : rank_b;
+  if (place_a != place_b) return place_a < place_b;
+  if (quality(a) != quality(b)) return quality(a) > quality(b);
+  return a.pair.id < b.pair.id;
+}
+
+}  // namespace
+
+void judge_by_rules(Candidate& candidate, const FactSource& source) {
+  const PairRow& pair = candidate.pair;
+  judge_free_pair(candidate);
+  for (const std::string& fault : evidence_faults(pair.answer, source.fact.quote, source.section_text,
+                                                  source.heading + "\n" + source.source_title + "\n[e-mail]"))
+    candidate.fail(fault);
+  if (!is_teacher(candidate)) return;
+  for (const std::string& fault : question_faults(pair.question, pair.answer, source.section_text))
+    candidate.fail(fault);
+  const std::string known =
+      source.fact.heading + "\n" + source.heading + "\n" + source.source_title + "\n" + source.section_text;
+  if (!invented_terms(pair.question, known).empty()) candidate.fail(gate::kInvented);
+}
+
+void judge_free_pair(Candidate& candidate) {
+  const PairRow& pair = candidate.pair;
+  std::map<std::string, int> found = redact(pair.question).found;
+  found.merge(redact(pair.answer).found);
+  // A user's own FAQ may name the address to write to; generated rows may not carry one out of a document.
+  if (pair.form == "imported") found.erase("e_mail");
+  if (!found.empty()) candidate.fail(gate::kPrivate);
+  if (looks_like_injection(pair.question) || looks_like_injection(pair.answer)) candidate.fail(gate::kInjection);
+}
+
+void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index) {
+  for (Candidate* candidate : candidates) {
+    if (!candidate->in() || !candidate->pair.fact_id) continue;
+    const std::vector<FactHit> hits = index.search(candidate->pair.question, kSearchDepth);
+    double rank = 0;
+    for (std::size_t i = 0; i < hits.size(); ++i)
+      if (hits[i].id == *candidate->pair.fact_id) rank = static_cast<double>(i + 1);
+    candidate->scores[score::kSearchRank] = rank;
+  }
+}
+
+std::vector<Candidate*> pick_for_scoring(std::vector<Candidate*> of_fact, const CurateOptions& options) {
+  std::erase_if(of_fact, [](const Candidate* candidate) { return !candidate->in() || !is_teacher(*candidate); });
+  std::stable_sort(of_fact.begin(), of_fact.end(), [](const Candidate* a, const Candidate* b) {
+    const double x = score_or(*a, score::kSearchRank, 0), y = score_or(*b, score::kSearchRank, 0);
+    return (x == 0 ? 99 : x) < (y == 0 ? 99 : y);
+  });
+  const auto most = static_cast<std::size_t>(options.score_per_fact > 0 ? options.score_per_fact : 1000);
+  std::vector<Candidate*> chosen;
+  for (Candidate* candidate : of_fact) {
+    const bool close = std::any_of(chosen.begin(), chosen.end(), [&](const Candidate* other) {
+      return wording_overlap(candidate->pair.question, other->pair.question) >= options.distinct_below;
+    });
+    if (close) {
+      candidate->fail(gate::kNearDuplicate);
+    } else if (chosen.size() == most) {
+      candidate->fail(gate::kNotAmongBest);
+    } else {
+      chosen.push_back(candidate);
+    }
+  }
+  return chosen;
+}
+
+void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, const CurateOptions& options) {
+  for (Candidate* candidate : of_fact) {
+    if (!candidate->in()) continue;
+    const bool found_first = score_or(*candidate, score::kSearchRank, 0) == 1;
+    const bool measured = candidate->scores.contains(score::kGain) && anchor > 0;
+    if (measured) candidate->scores[score::kGainShare] = candidate->scores[score::kGain] / anchor;
+    const bool likely = measured && candidate->scores[score::kGainShare] >= options.min_gain_share;
+    if (!found_first && !likely) candidate->fail(gate::kNotUnderstood);
+  }
+}
+
+void keep_best(const std::vector<Candidate*>& of_fact, const CurateOptions& options) {
+  std::vector<Candidate*> left, kept;
+  for (Candidate* candidate : of_fact)
+    if (candidate->in() && is_teacher(*candidate)) left.push_back(candidate);
+  while (!left.empty() && kept.size() < static_cast<std::size_t>(std::max(0, options.keep_per_fact))) {
+    std::size_t best = 0;
+    double best_value = -1e9, best_overlap = 0;
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      double overlap = 0;
+      for (const Candidate* other : kept)
+        overlap = std::max(overlap, wording_overlap(left[i]->pair.question, other->pair.question));
+      const double value = quality(*left[i]) - kVariety * overlap;
+      if (value <= best_value) continue;
+      best = i;
+      best_value = value;
+      best_overlap = overlap;
+    }
+    left[best]->scores[score::kOverlap] = best_overlap;
+    kept.push_back(left[best]);
+    left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
+  }
+  for (Candidate* candidate : left) candidate->fail(gate::kNotAmongBest);
+}
+
+void settle_between_facts(std::vector<Candidate>& candidates) {
+  // Only questions with the same telling words can clash; the sorted words bring exact ones together, one word more or
+  // less is found by also filing each question under its words without one of them.
+  std::map<std::string, std::vector<std::size_t>> files;
+  std::vector<std::set<std::string>> words(candidates.size());
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (!candidates[i].in() || !candidates[i].pair.fact_id) continue;
+    words[i] = stems_of(candidates[i].pair.question);
+    if (words[i].empty()) words[i].insert(lower_ascii(trim(candidates[i].pair.question)));
+    const std::vector<std::string> list(words[i].begin(), words[i].end());
+    files[join(list, " ")].push_back(i);
+    if (list.size() < 4) continue;
+    for (std::size_t skip = 0; skip < list.size(); ++skip) {
+      std::string key;
+      for (std::size_t k = 0; k < list.size(); ++k)
+        if (k != skip) key += list[k] + ' ';
+      files[key].push_back(i);
+    }
+  }
+  for (const auto& [key, members] : files) {
+    for (std::size_t a = 0; a < members.size(); ++a) {
+      for (std::size_t b = a + 1; b < members.size() && candidates[members[a]].in(); ++b) {
+        Candidate &x = candidates[members[a]], &y = candidates[members[b]];
+        if (!y.in() || x.pair.fact_id == y.pair.fact_id || !same_telling_words(words[members[a]], words[members[b]]))
+          continue;
+        (stronger(x, y) ? y : x).fail(gate::kOtherFact);
+      }
+    }
+  }
+}
+
+void decontaminate(std::vector<Candidate>& candidates, const std::vector<std::string>& gold_questions) {
+  if (gold_questions.empty()) return;
+  std::vector<std::set<std::string>> gold_words;
+  for (const std::string& question : gold_questions) gold_words.push_back(stems_of(question));
+  for (Candidate& candidate : candidates) {
+    if (!candidate.in() || candidate.pair.part == "gold") continue;
+    const std::set<std::string> words = stems_of(candidate.pair.question);
+    for (std::size_t i = 0; i < gold_questions.size(); ++i) {
+      if (same_telling_words(words, gold_words[i]) ||
+          wording_overlap(candidate.pair.question, gold_questions[i]) >= 0.8) {
+        candidate.fail(gate::kHeldOut);
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace faqsmith
