@@ -47,6 +47,7 @@ struct ScoreRequest {
 struct Score {
   double log_probability = 0;  // sum, natural logarithm
   int n_tokens = 0;            // scored tokens, the end-of-turn token included
+  std::string failure = {};    // why there is no score; empty if there is one
 };
 
 class ChatModel {

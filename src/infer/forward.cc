@@ -1,0 +1,267 @@
+// Llama's layers over packed weights, written once for float and bf16.
+#include "infer/forward.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "ops/elementwise.h"
+#include "ops/embedding.h"
+#include "ops/matmul.h"
+#include "ops/rms_norm.h"
+#include "ops/rope.h"
+#include "ops/swiglu.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr std::int64_t kSlabPages = 32;  // pages that one allocation holds
+
+struct PackedLayer {
+  Buffer<float> attention_norm, mlp_norm;  // [hidden]
+  PackedMatrix qkv;                        // hidden -> q | k | v
+  PackedMatrix o;                          // q -> hidden
+  PackedMatrix gate_up;                    // hidden -> gate | up
+  PackedMatrix down;                       // ffn -> hidden
+};
+
+PackedMatrix pack(Compute compute, LayerWeights& layer, std::initializer_list<Linear> parts) {
+  std::vector<In<float>> views;
+  for (Linear l : parts) views.push_back(layer.at(l).in());
+  PackedMatrix packed(compute, std::span<const In<float>>(views), Product::Forward);
+  for (Linear l : parts) layer.at(l) = Buffer<float>();
+  return packed;
+}
+
+template <class T>
+class Forward final : public ForwardPass {
+ public:
+  Forward(const Cpu& cpu, Weights weights, const ForwardLimits& limits)
+      : cpu_(cpu),
+        config_(weights.config),
+        limits_(limits),
+        heads_{config_.n_heads, config_.n_kv_heads, config_.head_dim} {
+    if (limits_.max_positions == 0) limits_.max_positions = config_.max_positions;
+    rope_ = RopeTable(limits_.max_positions, config_.head_dim, config_.rope_theta);
+    for (LayerWeights& layer : weights.layers) {
+      PackedLayer packed;
+      packed.attention_norm = std::move(layer.attention_norm);
+      packed.mlp_norm = std::move(layer.mlp_norm);
+      packed.qkv = pack(cpu_.compute, layer, {Linear::Q, Linear::K, Linear::V});
+      packed.o = pack(cpu_.compute, layer, {Linear::O});
+      packed.gate_up = pack(cpu_.compute, layer, {Linear::Gate, Linear::Up});
+      packed.down = pack(cpu_.compute, layer, {Linear::Down});
+      layers_.push_back(std::move(packed));
+    }
+    head_ = PackedMatrix(cpu_.compute, weights.head().in(), Product::Forward);
+    final_norm_ = std::move(weights.final_norm);
+    embedding_ = std::move(weights.embedding);
+    allocate_buffers();
+  }
+
+  void run(const StepBatch& batch) override;
+  Out<float> logits(std::int64_t first, std::int64_t n) override;
+  void copy_page_rows(PageId from, PageId to, std::int64_t n_rows) override;
+
+  const LlamaConfig& config() const override { return config_; }
+  const ForwardLimits& limits() const override { return limits_; }
+  std::size_t weight_bytes() const override {
+    std::size_t bytes = head_.bytes() + static_cast<std::size_t>(embedding_.size()) * sizeof(float);
+    for (const auto& l : layers_) bytes += l.qkv.bytes() + l.o.bytes() + l.gate_up.bytes() + l.down.bytes();
+    return bytes;
+  }
+
+ private:
+  void allocate_buffers() {
+    const std::int64_t m = limits_.max_rows;
+    residual_ = Buffer<float>({m, config_.hidden_size});
+    hidden_ = Buffer<T>({m, config_.hidden_size});
+    delta_ = Buffer<T>({m, config_.hidden_size});
+    qkv_ = Buffer<T>({m, heads_.qkv_width()});
+    attention_ = Buffer<T>({m, heads_.q_width()});
+    gate_up_ = Buffer<T>({m, 2 * config_.intermediate_size});
+    mlp_ = Buffer<T>({m, config_.intermediate_size});
+    gathered_ = Buffer<T>({limits_.max_logit_rows, config_.hidden_size});
+    logits_ = Buffer<float>({limits_.max_logit_rows, config_.vocab_size});
+    slabs_.resize(static_cast<std::size_t>((limits_.n_pages + kSlabPages - 1) / kSlabPages));
+  }
+
+  // A page: [layer][keys, values][page_rows, kv_width].
+  [[nodiscard]] std::int64_t block_size() const { return limits_.page_rows * heads_.kv_width(); }
+  [[nodiscard]] std::int64_t page_size() const { return config_.n_layers * 2 * block_size(); }
+  T* page(PageId id) {
+    auto& slab = slabs_[static_cast<std::size_t>(id / kSlabPages)];
+    if (slab.empty()) slab = Buffer<T>({kSlabPages, page_size()});
+    return slab.data() + id % kSlabPages * page_size();
+  }
+  // The addresses of every sequence's pages, of layer 0; layer l is l * 2 * block_size() further on.
+  void locate_pages(const StepBatch& batch);
+  [[nodiscard]] std::span<const KvPages<T>> pages_of_layer(std::int64_t layer);
+  void attention_block(const StepBatch& batch, std::int64_t layer, std::int64_t m);
+  void mlp_block(std::int64_t layer, std::int64_t m);
+
+  Cpu cpu_;
+  LlamaConfig config_;
+  ForwardLimits limits_;
+  Heads heads_;
+  RopeTable rope_;
+  std::vector<PackedLayer> layers_;
+  Buffer<float> embedding_, final_norm_;  // [vocab, hidden], [hidden]
+  PackedMatrix head_;
+  std::vector<Buffer<T>> slabs_;
+
+  Buffer<float> residual_;                                      // [max_rows, hidden]
+  Buffer<T> hidden_, delta_, qkv_, attention_, gate_up_, mlp_;  // [max_rows, …]
+  Buffer<T> gathered_;                                          // [max_logit_rows, hidden]
+  Buffer<float> logits_;                                        // [max_logit_rows, vocab]
+  std::vector<std::int32_t> logit_rows_;
+  std::int64_t n_rows_ = 0;
+  std::vector<T*> base_;           // pages of all sequences, layer 0
+  std::vector<T*> keys_, values_;  // the same for one layer
+  std::vector<KvPages<T>> sequences_;
+};
+
+template <class T>
+void Forward<T>::locate_pages(const StepBatch& batch) {
+  base_.clear();
+  for (const auto& pages : batch.pages) {
+    for (PageId id : pages) base_.push_back(page(id));
+  }
+  keys_.resize(base_.size());
+  values_.resize(base_.size());
+  sequences_.clear();
+  std::size_t at = 0;
+  for (const auto& pages : batch.pages) {
+    sequences_.push_back({.keys = {keys_.data() + at, pages.size()}, .values = {values_.data() + at, pages.size()}});
+    at += pages.size();
+  }
+}
+
+template <class T>
+std::span<const KvPages<T>> Forward<T>::pages_of_layer(std::int64_t layer) {
+  for (std::size_t i = 0; i < base_.size(); ++i) {
+    keys_[i] = base_[i] + layer * 2 * block_size();
+    values_[i] = keys_[i] + block_size();
+  }
+  return sequences_;
+}
+
+template <class T>
+void Forward<T>::attention_block(const StepBatch& batch, std::int64_t layer, std::int64_t m) {
+  const PackedLayer& w = layers_[static_cast<std::size_t>(layer)];
+  const auto rows = [m](auto& buffer) { return first_rows(buffer.out(), m); };
+  // The first layer has nothing to add yet.
+  launch(cpu_, RmsNorm<T>{.residual = rows(residual_),
+                          .delta = layer == 0 ? In<T>{} : In<T>(rows(delta_)),
+                          .residual_out = rows(residual_),
+                          .gamma = w.attention_norm.in(),
+                          .y = rows(hidden_),
+                          .inv_rms = {},
+                          .eps = config_.rms_norm_eps});
+  launch(cpu_, Matmul<T, T>{.x = rows(hidden_), .w = &w.qkv, .y = rows(qkv_)});
+  launch(cpu_, Rope<T>{.qkv = {qkv_.data(), {m, heads_.qkv_width()}},
+                       .positions = {batch.positions.data(), {m}},
+                       .table = &rope_,
+                       .n_heads = heads_.n_heads,
+                       .n_kv_heads = heads_.n_kv_heads});
+  const auto pages = pages_of_layer(layer);
+  launch(
+      cpu_,
+      KvAppend<T>{
+          .qkv = rows(qkv_), .heads = heads_, .rows = batch.rows, .sequences = pages, .page_rows = limits_.page_rows});
+  launch(cpu_, CachedAttention<T>{.qkv = rows(qkv_),
+                                  .heads = heads_,
+                                  .rows = batch.rows,
+                                  .sequences = pages,
+                                  .page_rows = limits_.page_rows,
+                                  .out = rows(attention_)});
+  launch(cpu_, Matmul<T, T>{.x = rows(attention_), .w = &w.o, .y = rows(delta_)});
+}
+
+template <class T>
+void Forward<T>::mlp_block(std::int64_t layer, std::int64_t m) {
+  const PackedLayer& w = layers_[static_cast<std::size_t>(layer)];
+  const auto rows = [m](auto& buffer) { return first_rows(buffer.out(), m); };
+  launch(cpu_, RmsNorm<T>{.residual = rows(residual_),
+                          .delta = rows(delta_),
+                          .residual_out = rows(residual_),
+                          .gamma = w.mlp_norm.in(),
+                          .y = rows(hidden_),
+                          .inv_rms = {},
+                          .eps = config_.rms_norm_eps});
+  launch(cpu_, Matmul<T, T>{.x = rows(hidden_), .w = &w.gate_up, .y = rows(gate_up_)});
+  launch(cpu_, Swiglu<T>{.gate_up = rows(gate_up_), .y = rows(mlp_)});
+  launch(cpu_, Matmul<T, T>{.x = rows(mlp_), .w = &w.down, .y = rows(delta_)});
+}
+
+template <class T>
+void Forward<T>::run(const StepBatch& batch) {
+  const auto m = static_cast<std::int64_t>(batch.ids.size());
+  require(m > 0 && m <= limits_.max_rows, "a step has 1 to max_rows rows");
+  require(batch.positions.size() == batch.ids.size() && batch.rows.size() == batch.ids.size(), "a step's lists agree");
+  locate_pages(batch);
+  launch(cpu_,
+         Embedding{.table = embedding_.in(), .ids = {batch.ids.data(), {m}}, .y = first_rows(residual_.out(), m)});
+  for (std::int64_t layer = 0; layer < config_.n_layers; ++layer) {
+    attention_block(batch, layer, m);
+    mlp_block(layer, m);
+  }
+  n_rows_ = m;
+  logit_rows_ = batch.logit_rows;
+  if (logit_rows_.empty()) return;
+  launch(cpu_, RmsNorm<T>{.residual = first_rows(residual_.out(), m),
+                          .delta = first_rows(delta_.out(), m),
+                          .residual_out = first_rows(residual_.out(), m),
+                          .gamma = final_norm_.in(),
+                          .y = first_rows(hidden_.out(), m),
+                          .inv_rms = {},
+                          .eps = config_.rms_norm_eps});
+}
+
+template <class T>
+Out<float> Forward<T>::logits(std::int64_t first, std::int64_t n) {
+  require(
+      first >= 0 && n > 0 && n <= limits_.max_logit_rows && first + n <= static_cast<std::int64_t>(logit_rows_.size()),
+      "logits are asked for rows that the step named");
+  launch(cpu_, GatherRows<T>{.x = first_rows(hidden_.out(), n_rows_),
+                             .rows = {logit_rows_.data() + first, {n}},
+                             .y = first_rows(gathered_.out(), n)});
+  launch(cpu_, Matmul<T, float>{.x = first_rows(gathered_.out(), n), .w = &head_, .y = first_rows(logits_.out(), n)});
+  return first_rows(logits_.out(), n);
+}
+
+template <class T>
+void Forward<T>::copy_page_rows(PageId from, PageId to, std::int64_t n_rows) {
+  require(n_rows <= limits_.page_rows, "a page holds the rows that are copied");
+  const T* source = page(from);
+  T* target = page(to);
+  for (std::int64_t block = 0; block < 2 * config_.n_layers; ++block) {
+    std::memcpy(target + block * block_size(), source + block * block_size(),
+                static_cast<std::size_t>(n_rows * heads_.kv_width()) * sizeof(T));
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<ForwardPass> ForwardPass::create(const Cpu& cpu, Weights weights, const ForwardLimits& limits) {
+  if (cpu.compute == Compute::Bf16) return std::make_unique<Forward<bf16>>(cpu, std::move(weights), limits);
+  return std::make_unique<Forward<float>>(cpu, std::move(weights), limits);
+}
+
+ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const ForwardLimits& limits) {
+  const std::size_t element = compute == Compute::Bf16 ? 2 : 4;
+  const auto bytes = [&](std::int64_t n, std::size_t size) { return static_cast<std::size_t>(n) * size; };
+  const std::int64_t table = config.vocab_size * config.hidden_size;
+  const std::int64_t linears = config.n_parameters() - table * (config.tied_embeddings ? 1 : 2);
+  const std::int64_t width =
+      2 * config.hidden_size + 2 * config.q_size() + 2 * config.kv_size() + 3 * config.intermediate_size;
+  ForwardMemory memory;
+  memory.weights = bytes(linears + table, element) + bytes(table, sizeof(float));
+  memory.page = bytes(config.n_layers * 2 * limits.page_rows * config.kv_size(), element);
+  memory.step_buffers = bytes(limits.max_rows * width, element) +
+                        bytes(limits.max_rows * config.hidden_size, sizeof(float)) +
+                        bytes(limits.max_logit_rows * config.vocab_size, sizeof(float));
+  return memory;
+}
+
+}  // namespace faqsmith

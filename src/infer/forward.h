@@ -1,0 +1,59 @@
+// The forward pass of inference: rows of many sequences at once, keys and values in a paged cache (Kwon et al. 2023,
+// arXiv 2309.06180). It computes what a StepBatch says; which rows and pages those are is the scheduler's business.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/weights.h"
+#include "ops/cached_attention.h"
+#include "tensor/device.h"
+
+namespace faqsmith {
+
+using PageId = std::int32_t;
+
+struct ForwardLimits {
+  std::int64_t max_rows = 512;       // of one step
+  std::int64_t max_logit_rows = 64;  // of one logits() call
+  std::int64_t max_positions = 0;    // 0 = the model's
+  std::int64_t n_pages = 0;          // of the cache; memory is taken when a page is first used
+  std::int64_t page_rows = 16;       // tokens a page
+};
+
+// One step. Rows of one sequence are neighbours, positions rising.
+struct StepBatch {
+  std::vector<std::int32_t> ids;               // [m]
+  std::vector<std::int32_t> positions;         // [m]
+  std::vector<CacheRow> rows;                  // [m]; rows[i].sequence indexes `pages`
+  std::vector<std::span<const PageId>> pages;  // a sequence's pages, first token's first
+  std::vector<std::int32_t> logit_rows;        // rows whose logits will be asked for
+};
+
+class ForwardPass {
+ public:
+  virtual ~ForwardPass() = default;
+  // Packs the weights for cpu.compute and frees the float32 linears as it goes; the embedding table is kept.
+  [[nodiscard]] static std::unique_ptr<ForwardPass> create(const Cpu& cpu, Weights weights,
+                                                           const ForwardLimits& limits);
+
+  // Computes all layers; appends the rows' keys and values to their pages.
+  virtual void run(const StepBatch& batch) = 0;
+  // LM head on batch.logit_rows [first, first + n) of the last run(): [n, vocab], valid until the next call.
+  [[nodiscard]] virtual Out<float> logits(std::int64_t first, std::int64_t n) = 0;
+  // Copies the first n_rows tokens of a page, all layers.
+  virtual void copy_page_rows(PageId from, PageId to, std::int64_t n_rows) = 0;
+
+  [[nodiscard]] virtual const LlamaConfig& config() const = 0;
+  [[nodiscard]] virtual const ForwardLimits& limits() const = 0;
+  [[nodiscard]] virtual std::size_t weight_bytes() const = 0;
+};
+
+// Memory of inference for a forecast.
+struct ForwardMemory {
+  std::size_t weights = 0, page = 0, step_buffers = 0;
+};
+[[nodiscard]] ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const ForwardLimits& limits);
+
+}  // namespace faqsmith

@@ -1,0 +1,145 @@
+// Conversations to tokens and back; everything else is the engine's.
+#include "llm/local_model.h"
+
+#include <map>
+
+#include "base/error.h"
+
+namespace faqsmith {
+namespace {
+
+// Requests of one call often have one schema: it is compiled once. A bad one fails its requests, not the call.
+class Grammars {
+ public:
+  std::shared_ptr<const Grammar> get(const std::string& schema) {
+    if (schema.empty()) return nullptr;
+    auto& grammar = compiled_[schema];
+    if (!grammar) grammar = std::make_shared<const Grammar>(schema);
+    return grammar;
+  }
+
+ private:
+  std::map<std::string, std::shared_ptr<const Grammar>> compiled_;
+};
+
+GenerateJob make_job(const ChatRequest& request, const ChatTemplate& chat_template, Grammars& grammars) {
+  const Sampling& sampling = request.sampling;
+  GenerateJob job;
+  job.prompt = chat_template.prompt(request.messages);
+  job.sampling = {.temperature = sampling.temperature,
+                  .top_k = sampling.top_k,
+                  .top_p = sampling.top_p,
+                  .repetition_penalty = sampling.repetition_penalty,
+                  .seed = sampling.seed};
+  job.max_tokens = sampling.max_tokens;
+  job.stop = sampling.stop;
+  job.grammar = grammars.get(request.json_schema);
+  return job;
+}
+
+Finish finish_of(EndedBy ended_by) {
+  if (ended_by == EndedBy::Failure) return Finish::Failed;
+  return ended_by == EndedBy::Limit ? Finish::Length : Finish::Stop;
+}
+
+ChatReply failed(const std::string& why) {
+  return {.finish = Finish::Failed, .failure = why};
+}
+
+ChatReply make_reply(const GenerateJob& job, GenerateResult result) {
+  ChatReply reply;
+  reply.text = std::move(result.text);
+  reply.finish = finish_of(result.ended_by);
+  reply.failure = std::move(result.failure);
+  reply.n_prompt_tokens = static_cast<int>(job.prompt.size());
+  reply.n_new_tokens = static_cast<int>(result.tokens.size());
+  reply.log_probability = result.log_probability;
+  return reply;
+}
+
+}  // namespace
+
+LocalModel::LocalModel(Weights weights, TokenizerSpec tokenizer, std::string id, const Cpu& cpu,
+                       const EngineOptions& options)
+    : id_(std::move(id)),
+      tokenizer_(std::make_unique<Tokenizer>(std::move(tokenizer))),
+      template_(std::make_unique<ChatTemplate>(*tokenizer_)),
+      engine_(std::make_unique<Engine>(cpu, std::move(weights), *tokenizer_, template_->end_of_turn(), options)) {}
+LocalModel::~LocalModel() = default;
+
+std::vector<ChatReply> LocalModel::generate(const std::vector<ChatRequest>& requests,
+                                            const std::function<void(std::size_t)>& on_done) {
+  std::vector<ChatReply> replies(requests.size());
+  std::vector<GenerateJob> jobs;
+  std::vector<std::size_t> request_of;  // by job
+  Grammars grammars;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    try {
+      jobs.push_back(make_job(requests[i], *template_, grammars));
+      request_of.push_back(i);
+    } catch (const Error& e) {
+      replies[i] = failed(e.what());
+      if (on_done) on_done(i);
+    }
+  }
+  GenerateCallbacks callbacks;
+  if (on_done) callbacks.on_done = [&](std::size_t job) { on_done(request_of[job]); };
+  auto results = engine_->generate(jobs, callbacks);
+  for (std::size_t j = 0; j < jobs.size(); ++j) replies[request_of[j]] = make_reply(jobs[j], std::move(results[j]));
+  return replies;
+}
+
+ChatReply LocalModel::stream(const ChatRequest& request, const std::function<bool(std::string_view)>& on_text) {
+  Grammars grammars;
+  std::vector<GenerateJob> jobs;
+  try {
+    jobs.push_back(make_job(request, *template_, grammars));
+  } catch (const Error& e) {
+    return failed(e.what());
+  }
+  GenerateCallbacks callbacks;
+  if (on_text) callbacks.on_text = [&](std::size_t, std::string_view piece) { return on_text(piece); };
+  auto results = engine_->generate(jobs, callbacks, Engine::Prefixes::Kept);
+  return make_reply(jobs[0], std::move(results[0]));
+}
+
+std::vector<Score> LocalModel::score(const std::vector<ScoreRequest>& requests) {
+  std::vector<ScoreJob> jobs;
+  for (const auto& request : requests) {
+    ScoreJob job{.prompt = template_->prompt(request.messages),
+                 .continuation = tokenizer_->encode(request.continuation)};
+    job.continuation.push_back(template_->end_of_turn());
+    jobs.push_back(std::move(job));
+  }
+  const auto results = engine_->score(jobs);
+  std::vector<Score> scores(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    scores[i].failure = results[i].failure;
+    if (!results[i].failure.empty()) continue;
+    scores[i].log_probability = results[i].log_probability;
+    scores[i].n_tokens = static_cast<int>(jobs[i].continuation.size());
+  }
+  return scores;
+}
+
+int LocalModel::count_tokens(std::string_view text) const {
+  return static_cast<int>(tokenizer_->encode(text).size());
+}
+int LocalModel::max_context_tokens() const {
+  return engine_->max_context_tokens();
+}
+std::int64_t LocalModel::n_parameters() const {
+  return engine_->config().n_parameters();
+}
+
+std::string model_id(const std::string& name, const std::string& sha256) {
+  return name + "@" + sha256.substr(0, 12);
+}
+
+std::unique_ptr<LocalModel> load_local_model(const fs::path& path, const Cpu& cpu, const EngineOptions& options) {
+  ModelFile file = load_model(path);
+  const std::string id = model_id(file.name, file.sha256);
+  return std::make_unique<LocalModel>(std::move(file.weights), std::move(file.tokenizer), id, cpu, options);
+}
+
+}  // namespace faqsmith
