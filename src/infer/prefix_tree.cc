@@ -74,7 +74,7 @@ void PrefixTree::release(NodeId id) {
 }
 
 PrefixTree::NodeId PrefixTree::add(NodeId parent, std::span<const TokenId> tokens, PageId page) {
-  require(static_cast<std::int64_t>(tokens.size()) == page_rows_, "a node holds a whole page");
+  require(!tokens.empty() && static_cast<std::int64_t>(tokens.size()) <= page_rows_, "a node holds a page's tokens");
   NodeId id = static_cast<NodeId>(nodes_.size());
   if (free_nodes_.empty()) {
     nodes_.emplace_back();

@@ -34,7 +34,8 @@ class PrefixTree {
 
   void acquire(NodeId node);  // while acquired it is not evicted
   void release(NodeId node);
-  // A new child of parent (acquired) for exactly page_rows tokens; takes over the page. The caller holds it acquired.
+  // A new child of parent (acquired) for up to page_rows tokens (fewer: only copied from); takes over the page. The
+  // caller holds it acquired.
   NodeId add(NodeId parent, std::span<const TokenId> tokens, PageId page);
   [[nodiscard]] NodeId child(NodeId parent, std::span<const TokenId> tokens) const;  // -1 if there is none
   // The step in which the page's last row is computed: usable in that step, after its rows, and later.

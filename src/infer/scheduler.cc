@@ -127,23 +127,26 @@ std::span<const Scheduler::LogitRow> Scheduler::step(std::span<Sequence* const> 
   return logit_rows_;
 }
 
+// Offers pages of a finished sequence to later ones: all of them, or only the one in which the prompt ends (its whole
+// pages were offered when it was admitted). A page that is not full can still be copied from.
+void Scheduler::donate_pages(Sequence& sequence, Pages pages) {
+  const std::size_t end =
+      pages == Pages::Keep ? sequence.n_cached : std::min(sequence.first_logit + 1, sequence.n_cached);
+  for (std::size_t i = sequence.nodes.size(); i * page_rows_ < end; ++i) {
+    const std::size_t n = std::min(page_rows_, sequence.n_cached - i * page_rows_);
+    const auto tokens = std::span<const TokenId>(sequence.tokens).subspan(i * page_rows_, n);
+    const auto parent = i == 0 ? PrefixTree::kRoot : sequence.nodes.back();
+    if (tree_.child(parent, tokens) >= 0) return;
+    sequence.nodes.push_back(tree_.add(parent, tokens, sequence.pages[i]));
+    tree_.set_step(sequence.nodes.back(), step_ - 1);
+  }
+}
+
 void Scheduler::finish(Sequence& sequence, Pages pages) {
   reserved_ -= static_cast<std::int64_t>(n_pages_for(sequence.n_total) - sequence.pages.size());
-  bool keep = pages == Pages::Keep;
-  for (std::size_t i = sequence.nodes.size(); i < sequence.pages.size(); ++i) {
-    keep = keep && (i + 1) * page_rows_ <= sequence.n_cached;
-    const auto parent = sequence.nodes.empty() ? PrefixTree::kRoot : sequence.nodes.back();
-    if (keep) {
-      const auto tokens = std::span<const TokenId>(sequence.tokens).subspan(i * page_rows_, page_rows_);
-      keep = tree_.child(parent, tokens) < 0;
-      if (keep) {
-        sequence.nodes.push_back(tree_.add(parent, tokens, sequence.pages[i]));
-        tree_.set_step(sequence.nodes.back(), step_ - 1);
-      }
-    }
-    if (!keep) tree_.give_page(sequence.pages[i]);
-  }
-  // Leaves first, so that their parents are older and are evicted after them.
+  donate_pages(sequence, pages);
+  for (std::size_t i = sequence.nodes.size(); i < sequence.pages.size(); ++i) tree_.give_page(sequence.pages[i]);
+  // Leaves first, so that they are evicted before their parents.
   for (auto node = sequence.nodes.rbegin(); node != sequence.nodes.rend(); ++node) tree_.release(*node);
   sequence.pages.clear();
   sequence.nodes.clear();

@@ -40,7 +40,7 @@ class Scheduler {
   // wait in forward.logits(), in that order.
   [[nodiscard]] std::span<const LogitRow> step(std::span<Sequence* const> sequences);
 
-  enum class Pages { Keep, Drop };  // Keep: the reply's own pages stay known for a later prompt that continues it
+  enum class Pages { Keep, Drop };  // Keep: the reply's own pages stay known, for a later prompt that continues it
   void finish(Sequence& sequence, Pages pages);
   void forget_everything();  // all sequences and shared prefixes
 
@@ -52,6 +52,7 @@ class Scheduler {
   [[nodiscard]] std::size_t n_left(const Sequence& sequence) const;
   [[nodiscard]] bool shared_pages_ready(Sequence& sequence) const;
   void share_new_pages(Sequence& sequence);
+  void donate_pages(Sequence& sequence, Pages pages);
   void plan_rows(Sequence& sequence, std::size_t n);
 
   ForwardPass& forward_;
