@@ -232,13 +232,19 @@ class Finder {
     int taken = 0;
     std::size_t i = begin;
     while (i < end && taken < most) {
-      const std::size_t start = i;
+      const std::size_t start = i++;
+      if (!may_open(units_[start])) continue;
       const Window window = window_at(start, end);
-      i = std::max(window.end, start + 1);
       if (window.end == window.begin || !worth(window)) continue;
       add(window, "quoted", "");
+      i = window.end;
       ++taken;
     }
+  }
+
+  static bool may_open(const Unit& unit) {
+    if (unit.kind == UnitKind::Code || dangles(unit) || points_elsewhere(unit)) return false;
+    return letter_share(unit.text) >= 0.5 && count_of(unit.text, "http") * 6 <= words_of(unit.text).size();
   }
 
   Window window_at(std::size_t start, std::size_t end) const {
@@ -259,9 +265,7 @@ class Finder {
   }
 
   bool worth(const Window& window) const {
-    const Unit& first = units_[window.begin];
-    if (first.kind == UnitKind::Code || dangles(first) || points_elsewhere(first)) return false;
-    if (introduces(first) && window.end == window.begin + 1) return false;
+    if (introduces(units_[window.begin]) && window.end == window.begin + 1) return false;
     return substantive(answer_of(window));
   }
 

@@ -74,8 +74,7 @@ std::vector<FormedQuestion> question_forms(std::string_view question) {
   if (!telling.empty()) add(forms, "keywords", join(telling, " "), question);
   add(forms, "plain", lower_without_marks(question), question);
   const std::string bare = without_framing(question);
-  if (content_words(bare).size() * 2 >= telling.size() || content_words(bare).size() >= 2)
-    add(forms, "context", bare, question);
+  if (!content_words(bare).empty() && words_of(bare).size() >= 3) add(forms, "context", bare, question);
   return forms;
 }
 

@@ -69,6 +69,12 @@ bool may_start_sentence(std::string_view rest) {
   return c != ',' && c != ';' && c != ')' && c != ':';
 }
 
+// "12" at the start of a paragraph numbers it; the dot after it ends nothing.
+bool is_list_number(std::string_view text) {
+  const std::string_view number = trim(text);
+  return !number.empty() && number.size() <= 3 && number.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 bool ends_sentence(std::string_view text, std::size_t stop, std::size_t after) {
   if (after >= text.size()) return true;
   const bool wide = static_cast<unsigned char>(text[stop]) >= 0x80;
@@ -128,8 +134,8 @@ class Cutter {
   }
 
   void start(UnitKind kind, std::size_t begin, std::size_t end) {
-    const bool same_list = kind != UnitKind::Sentence && kind == previous_ && kind != UnitKind::Code;
     close();
+    const bool same_list = kind == previous_ && (kind == UnitKind::Item || kind == UnitKind::Row);
     if (!same_list) ++block_;
     open_ = true;
     kind_ = kind;
@@ -169,7 +175,7 @@ std::vector<std::string_view> sentences_of(std::string_view paragraph) {
       continue;
     }
     const std::size_t after = after_closers(paragraph, i + width);
-    if (ends_sentence(paragraph, i, after)) {
+    if (ends_sentence(paragraph, i, after) && !is_list_number(paragraph.substr(begin, i - begin))) {
       const std::string_view sentence = trim(paragraph.substr(begin, after - begin));
       if (!sentence.empty()) sentences.push_back(sentence);
       begin = after;
