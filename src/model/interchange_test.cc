@@ -64,6 +64,27 @@ TEST(Interchange, WritesOneFileOfEachKind) {
   save_peft_adapter(folder / "adapter", init_lora(kModel, {.rank = 4}, rng), kModel, "base");
 }
 
+// A seeded adapter that changes what a real model says, as PEFT's folder and merged into the model: for
+// tools/oracle/export_parity.py, which has PEFT apply the one and llama.cpp run the other.
+TEST(Interchange, MergesASeededAdapter) {
+  const char* base = std::getenv("FAQSMITH_MERGE_BASE");
+  const char* folder_name = std::getenv("FAQSMITH_WRITE_FILES");
+  if (!base || !folder_name) GTEST_SKIP() << "run by tools/oracle/export_parity.py";
+  const fs::path folder = folder_name;
+  ModelFile model = load_model(base, HashFile::No);
+  Rng rng(2026);
+  LoraWeights lora = init_lora(model.weights.config, {.rank = 8, .alpha = 16}, rng);
+  constexpr double kSpread = 0.1;  // enough to change most answers, little enough to leave them language
+  for (auto& layer : lora.layers) {
+    for (auto& pair : layer) {
+      for (std::int64_t i = 0; i < pair->b.size(); ++i) pair->b[i] = static_cast<float>(kSpread * rng.normal());
+    }
+  }
+  save_peft_adapter(folder / "adapter", lora, model.weights.config, model.name);
+  merge_lora(model.weights, lora);
+  save_gguf(folder / "merged-f32.gguf", model.weights, model.tokenizer, model.name, GgufFloat::F32);
+}
+
 TEST(Interchange, ReadsWhatOtherToolsWrote) {
   const char* folder_name = std::getenv("FAQSMITH_READ_FILES");
   if (!folder_name) GTEST_SKIP() << "run by tests/model_files_test.py";
