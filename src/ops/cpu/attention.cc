@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/cpu/attention_amx.h"
 #include "ops/cpu/block_gemm.h"
 #include "ops/cpu/kernel.h"
 #include "sys/parallel.h"
@@ -203,6 +204,9 @@ void run(Cpu&, const Attention<T>& op) {
   const std::int64_t n_items = (op.cu_seqlens.shape[0] - 1) * op.heads.n_kv_heads;
   parallel_each(n_items, [&](std::int64_t index) {
     const Item item = item_of(op.cu_seqlens, op.heads, index);
+    if constexpr (sizeof(T) == 2) {
+      if (amx::can_attend(op.heads)) return amx::attend(op, {item.begin, item.length, item.kv_head});
+    }
     with_best_isa([=](auto width) KERNEL_LAMBDA {
       Scratch scratch(forward_floats(item.length, op.heads.head_dim));
       forward_item(width, op, item, scratch);
@@ -217,6 +221,9 @@ void run(Cpu&, const AttentionGrad<T>& op) {
   const std::int64_t n_items = (op.cu_seqlens.shape[0] - 1) * op.heads.n_kv_heads;
   parallel_each(n_items, [&](std::int64_t index) {
     const Item item = item_of(op.cu_seqlens, op.heads, index);
+    if constexpr (sizeof(T) == 2) {
+      if (amx::can_attend(op.heads)) return amx::attend_grad(op, {item.begin, item.length, item.kv_head});
+    }
     with_best_isa([=](auto width) KERNEL_LAMBDA {
       Scratch scratch(grad_floats(item.length, op.heads.head_dim));
       grad_item(width, op, item, scratch);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "ops/cpu/attention_amx.h"
 #include "ops/cpu/block_gemm.h"
 #include "ops/cpu/kernel.h"
 #include "sys/parallel.h"
@@ -189,6 +190,10 @@ void run(Cpu&, const CachedAttention<T>& op) {
   const std::vector<Run> runs = find_runs(op.rows, kRunRows);
   parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
+    if constexpr (sizeof(T) == 2) {
+      if (amx::can_attend(op.heads))
+        return amx::attend(op, {work.run.begin, work.run.end, work.run.n_keys, work.kv_head});
+    }
     const Work<T>* const at = &work;
     with_best_isa([=](auto width) KERNEL_LAMBDA {
       Scratch scratch(scratch_floats(at->run.n_keys, at->op.heads.head_dim));

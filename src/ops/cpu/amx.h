@@ -1,0 +1,204 @@
+// Building blocks for kernels on Intel's AMX tiles (Intel architecture instruction set extensions reference, chapter
+// 3): products of bf16 tiles with float32 sums, and the data layouts that they read. Only for functions marked
+// AMX_CODE, after amx_ready().
+//   A tile: 16 rows x 32 bf16. B tile: 16 x 16 pairs, (row 2r, row 2r + 1) of a 32 x 16 block. C tile: 16 x 16 float.
+// Non-goal: shapes that are no multiples of 32; callers pad.
+#pragma once
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "tensor/dtype.h"
+
+#define AMX_CODE __attribute__((target("arch=x86-64-v4,avx512bf16,amx-tile,amx-bf16,prefer-vector-width=512")))
+#define AMX_INLINE AMX_CODE inline __attribute__((always_inline))
+
+namespace faqsmith::amx {
+
+// True if the processor has AMX, ONEDNN_MAX_CPU_ISA allows it and the kernel grants its registers to this process.
+[[nodiscard]] bool ready();
+
+constexpr std::int64_t kTileElements = 256;  // 32-bit elements of a B or C tile
+
+struct alignas(64) TileConfig {
+  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// The calling thread's tiles are configured while this lives.
+class TileScope {
+ public:
+  AMX_CODE TileScope() {
+    const TileConfig config;
+    _tile_loadconfig(&config);
+  }
+  AMX_CODE ~TileScope() { _tile_release(); }
+  TileScope(const TileScope&) = delete;
+  TileScope& operator=(const TileScope&) = delete;
+};
+
+enum class Sum { Replace, Add };
+
+// Where the tiles of an operand lie: row-major memory (step in bytes between the 16 rows of a tile), tiles apart by
+// row_step (16 rows further down; for B: 32 further along k) and column_step, both in bytes.
+struct Tiles {
+  const void* data;
+  std::int64_t line, row_step, column_step;
+  [[nodiscard]] const void* at(std::int64_t row_block, std::int64_t column_block) const {
+    return static_cast<const char*>(data) + row_block * row_step + column_block * column_step;
+  }
+};
+
+// c [m, n] (=, +=) a [m, k] b [k, n]: m and n in blocks of 32, k of 32; c row-major with ldc floats a row.
+template <Sum sum>
+AMX_INLINE void multiply(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int64_t m, std::int64_t k, std::int64_t n) {
+  const std::int64_t line = ldc * 4;
+  for (std::int64_t i = 0; i < m / 16; i += 2) {
+    for (std::int64_t j = 0; j < n / 16; j += 2) {
+      float* const c00 = c + i * 16 * ldc + j * 16;
+      float* const c10 = c00 + 16 * ldc;
+      if constexpr (sum == Sum::Add) {
+        _tile_loadd(0, c00, line);
+        _tile_loadd(1, c00 + 16, line);
+        _tile_loadd(2, c10, line);
+        _tile_loadd(3, c10 + 16, line);
+      } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+      }
+      for (std::int64_t p = 0; p < k / 32; ++p) {
+        _tile_loadd(4, a.at(i, p), a.line);
+        _tile_loadd(6, b.at(p, j), b.line);
+        _tile_loadd(7, b.at(p, j + 1), b.line);
+        _tile_loadd(5, a.at(i + 1, p), a.line);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+      _tile_stored(0, c00, line);
+      _tile_stored(1, c00 + 16, line);
+      _tile_stored(2, c10, line);
+      _tile_stored(3, c10 + 16, line);
+    }
+  }
+}
+
+// The same for m = 16: few queries.
+AMX_INLINE void multiply_16(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int64_t k, std::int64_t n) {
+  for (std::int64_t j = 0; j < n / 16; j += 2) {
+    _tile_zero(0);
+    _tile_zero(1);
+    for (std::int64_t p = 0; p < k / 32; ++p) {
+      _tile_loadd(4, a.at(0, p), a.line);
+      _tile_loadd(6, b.at(p, j), b.line);
+      _tile_loadd(7, b.at(p, j + 1), b.line);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_dpbf16ps(1, 4, 7);
+    }
+    _tile_stored(0, c + j * 16, ldc * 4);
+    _tile_stored(1, c + j * 16 + 16, ldc * 4);
+  }
+}
+
+// Transposes 16 x 16 elements of 32 bits, in registers.
+AMX_INLINE void transpose_16x16(__m512i (&r)[16]) {
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    t[j] = _mm512_shuffle_i32x4(r[j], r[4 + j], 0x88);
+    t[4 + j] = _mm512_shuffle_i32x4(r[j], r[4 + j], 0xdd);
+    t[8 + j] = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0x88);
+    t[12 + j] = _mm512_shuffle_i32x4(r[8 + j], r[12 + j], 0xdd);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    r[j] = _mm512_shuffle_i32x4(t[j], t[8 + j], 0x88);
+    r[8 + j] = _mm512_shuffle_i32x4(t[j], t[8 + j], 0xdd);
+    r[4 + j] = _mm512_shuffle_i32x4(t[4 + j], t[12 + j], 0x88);
+    r[12 + j] = _mm512_shuffle_i32x4(t[4 + j], t[12 + j], 0xdd);
+  }
+}
+
+// e^x for x <= 88: Cody-Waite and a degree-6 polynomial as fast_exp() in kernel.h; below -87.3 it returns about 1e-38.
+// NaN stays.
+AMX_INLINE __m512 exp_ps(__m512 x) {
+  x = _mm512_max_ps(_mm512_set1_ps(-87.3f), x);  // the second operand is returned for NaN
+  const __m512 k = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)), 0);
+  __m512 r = _mm512_fnmadd_ps(k, _mm512_set1_ps(0.693359375f), x);
+  r = _mm512_fmadd_ps(k, _mm512_set1_ps(2.12194440e-4f), r);
+  __m512 p = _mm512_set1_ps(1.9875691500e-4f);
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
+  p = _mm512_fmadd_ps(_mm512_mul_ps(p, r), r, _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
+  return _mm512_scalef_ps(p, k);
+}
+
+// Lanes [0, n) of 16; n may lie outside [0, 16].
+AMX_INLINE __mmask16 first_lanes(std::int64_t n) {
+  return static_cast<__mmask16>(n >= 16 ? 0xffffu : (n <= 0 ? 0u : (1u << n) - 1u));
+}
+
+AMX_INLINE __m256i to_bf16(__m512 x) {
+  return (__m256i)_mm512_cvtneps_pbh(x);
+}
+AMX_INLINE __m512i to_bf16(__m512 low, __m512 high) {
+  return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+// Pairs (even[i], odd[i]): one line of a B tile.
+AMX_INLINE __m512i pairs(__m512 even, __m512 odd) {
+  return _mm512_or_si512(_mm512_cvtepu16_epi32(to_bf16(even)),
+                         _mm512_slli_epi32(_mm512_cvtepu16_epi32(to_bf16(odd)), 16));
+}
+
+// Rows [0, n) of a matrix, 16 columns of pairs wide at `column`, as the B tile of its transpose: tile[c][r] = pair c of
+// row r.
+template <class RowAt>
+AMX_INLINE void transposed_tile(RowAt row_at, std::int64_t first, std::int64_t n, std::int64_t column,
+                                std::uint32_t* tile) {
+  __m512i r[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) {
+    r[i] = first + i < n ? _mm512_loadu_si512(row_at(first + i) + column) : _mm512_setzero_si512();
+  }
+  transpose_16x16(r);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) _mm512_store_si512(tile + i * 16, r[i]);
+}
+
+// Rows [first, first + 32) of a matrix, 16 columns at `column`, as the B tile of the matrix itself.
+template <class RowAt>
+AMX_INLINE void straight_tile(RowAt row_at, std::int64_t first, std::int64_t n, std::int64_t column,
+                              std::uint32_t* tile) {
+  for (std::int64_t i = 0; i < 32; i += 2) {
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256i even =
+        first + i < n ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row_at(first + i) + column)) : zero;
+    const __m256i odd =
+        first + i + 1 < n ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row_at(first + i + 1) + column)) : zero;
+    _mm512_store_si512(tile + i * 8,
+                       _mm512_or_si512(_mm512_cvtepu16_epi32(even), _mm512_slli_epi32(_mm512_cvtepu16_epi32(odd), 16)));
+  }
+}
+
+}  // namespace faqsmith::amx
+#endif

@@ -1,0 +1,28 @@
+// Attention in bf16 on AMX tiles: the same result as the float32 blocks of attention.cc, several times faster.
+// Probabilities and their gradients are rounded to bf16 before they are multiplied; sums are float32.
+#pragma once
+#include "ops/attention.h"
+#include "ops/cached_attention.h"
+
+namespace faqsmith::amx {
+
+// What one sequence and key/value head is in a batch of packed sequences.
+struct SequenceHead {
+  std::int64_t begin, length;  // rows of the batch
+  std::int64_t kv_head;
+};
+
+// Rows of one sequence in a batch over a cache, and one key/value head.
+struct CacheHead {
+  std::int64_t begin, end;  // rows of the batch
+  std::int64_t n_keys;      // the most that one of them sees
+  std::int64_t kv_head;
+};
+
+[[nodiscard]] bool can_attend(const Heads& heads);  // AMX is there and head_dim is a multiple of 32
+
+void attend(const Attention<bf16>& op, SequenceHead item);
+void attend(const CachedAttention<bf16>& op, CacheHead item);
+void attend_grad(const AttentionGrad<bf16>& op, SequenceHead item);
+
+}  // namespace faqsmith::amx
