@@ -227,13 +227,11 @@ TEST_F(EngineTest, StreamedPiecesAreWholeCharactersAndMakeTheText) {
                     .max_tokens = 30,
                     .stop = {"an", "e\n", "\xC3"}};
     std::string streamed;
-    const auto result = engine()->generate(
-        {job}, {.on_text = [&](std::size_t, std::string_view piece) {
-          EXPECT_TRUE(nlohmann::json::accept("\"" + nlohmann::json(std::string(piece)).dump() + "\"") || true);
-          EXPECT_NO_THROW((void)nlohmann::json(std::string(piece)).dump());
-          streamed += piece;
-          return true;
-        }})[0];
+    const auto result = engine()->generate({job}, {.on_text = [&](std::size_t, std::string_view piece) {
+                                             EXPECT_NO_THROW((void)nlohmann::json(std::string(piece)).dump());
+                                             streamed += piece;
+                                             return true;
+                                           }})[0];
     EXPECT_EQ(streamed, result.text);
     EXPECT_EQ(result.text.find("an"), std::string::npos);
   }

@@ -1,0 +1,135 @@
+// LocalModel through the ChatModel interface: a small random model always, the demo model where it is at hand
+// (FAQSMITH_DEMO_MODEL=FILE.gguf).
+#include "llm/local_model.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "infer/tiny_tokenizer.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr const char* kSchema =
+    R"({"type":"object","properties":{"question":{"type":"string","maxLength":80}},"required":["question"]})";
+
+std::unique_ptr<LocalModel> tiny_model(const EngineOptions& options = {}) {
+  TokenizerSpec spec = tiny_tokenizer_spec();
+  LlamaConfig config;
+  config.hidden_size = 32;
+  config.intermediate_size = 48;
+  config.n_layers = 2;
+  config.n_heads = config.n_kv_heads = 2;
+  config.head_dim = 16;
+  config.vocab_size = static_cast<std::int64_t>(spec.tokens.size());
+  config.max_positions = 256;
+  return std::make_unique<LocalModel>(random_weights(config, 3), std::move(spec), "tiny", Cpu{}, options);
+}
+
+ChatRequest ask(std::string text, Sampling sampling = {.max_tokens = 20}) {
+  return {.messages = {{Role::User, std::move(text)}}, .sampling = std::move(sampling)};
+}
+
+TEST(LocalModel, AnswersInOrderAndReportsEachAsItIsDone) {
+  const auto model = tiny_model();
+  std::vector<std::size_t> done;
+  std::vector<ChatRequest> requests;
+  for (int i = 0; i < 9; ++i) {
+    requests.push_back(ask("question " + std::to_string(i), {.temperature = 1, .max_tokens = 3 + i, .seed = 1}));
+  }
+  const auto replies = model->generate(requests, [&](std::size_t i) { done.push_back(i); });
+  ASSERT_EQ(replies.size(), 9u);
+  std::sort(done.begin(), done.end());
+  for (std::size_t i = 0; i < 9; ++i) {
+    EXPECT_EQ(done[i], i);
+    EXPECT_EQ(replies[i].text, tiny_model()->generate({requests[i]})[0].text);
+    EXPECT_LE(replies[i].n_new_tokens, requests[i].sampling.max_tokens);
+  }
+}
+
+TEST(LocalModel, ABadSchemaOrOptionFailsItsOwnRequestOnly) {
+  const auto model = tiny_model();
+  auto bad_schema = ask("x");
+  bad_schema.json_schema = R"({"type":"string","format":"date"})";
+  const auto replies = model->generate({ask("x"), bad_schema, ask("x", {.top_p = -1}), ask(std::string(600, 'y'))});
+  EXPECT_NE(replies[0].finish, Finish::Failed);
+  EXPECT_NE(replies[1].failure.find("format is not supported"), std::string::npos);
+  EXPECT_NE(replies[2].failure.find("top_p"), std::string::npos);
+  EXPECT_NE(replies[3].failure.find("context holds 256"), std::string::npos);
+}
+
+TEST(LocalModel, SchemaRepliesAlwaysHaveTheSchemasForm) {
+  const auto model = tiny_model();
+  std::vector<ChatRequest> requests;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    requests.push_back(ask("q", {.temperature = 1.5, .max_tokens = 25, .seed = seed}));
+    requests.back().json_schema = kSchema;
+  }
+  for (const auto& reply : model->generate(requests)) {
+    EXPECT_EQ(reply.text.substr(0, 12), "{\"question\":") << reply.text;
+    EXPECT_EQ(reply.text.substr(reply.text.size() - 2), "\"}") << reply.text;
+  }
+}
+
+TEST(LocalModel, StreamingGivesTheTextOfGenerate) {
+  const auto model = tiny_model();
+  const auto request = ask("stream this", {.temperature = 0.9, .max_tokens = 40, .seed = 2});
+  std::string text;
+  const auto streamed = model->stream(request, [&](std::string_view piece) { return text += piece, true; });
+  EXPECT_EQ(text, streamed.text);
+  EXPECT_EQ(streamed.text, model->generate({request})[0].text);
+}
+
+TEST(LocalModel, ScoresCountTheEndOfTurnAndRefuseTooLongAlone) {
+  const auto model = tiny_model();
+  const auto scores = model->score({{.messages = {{Role::User, "q"}}, .continuation = "abc"},
+                                    {.messages = {{Role::User, "q"}}, .continuation = std::string(400, 'z')},
+                                    {.messages = {{Role::User, "q"}}, .continuation = ""}});
+  EXPECT_EQ(scores[0].n_tokens, model->count_tokens("abc") + 1);
+  EXPECT_LT(scores[0].log_probability, 0);
+  EXPECT_NE(scores[1].failure, "");
+  EXPECT_EQ(scores[2].n_tokens, 1);
+}
+
+class DemoModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* path = std::getenv("FAQSMITH_DEMO_MODEL");
+    if (!path || !*path) GTEST_SKIP() << "set FAQSMITH_DEMO_MODEL to the demo model's GGUF to run this";
+    model = load_local_model(path, detect_cpu());
+  }
+  std::unique_ptr<LocalModel> model;
+};
+
+TEST_F(DemoModel, KnowsTheCapitalOfFrance) {
+  EXPECT_EQ(model->id().substr(model->id().find('@')).size(), 13u);
+  const auto reply = model->generate({ask("What is the capital of France?", {.max_tokens = 30})})[0];
+  EXPECT_NE(reply.text.find("Paris"), std::string::npos) << reply.text;
+  EXPECT_EQ(reply.finish, Finish::Stop);
+}
+
+TEST_F(DemoModel, PrefersTheRightAnswer) {
+  const auto question = std::vector<Message>{{Role::User, "What is the capital of France?"}};
+  const auto scores = model->score({{.messages = question, .continuation = "The capital of France is Paris."},
+                                    {.messages = question, .continuation = "The capital of France is Lyon."}});
+  EXPECT_GT(scores[0].log_probability, scores[1].log_probability + 1);
+}
+
+TEST_F(DemoModel, WritesQuestionsAsJson) {
+  std::vector<ChatRequest> requests;
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    requests.push_back(ask("Reword this question: How do I install a package on Debian?",
+                           {.temperature = 0.8, .max_tokens = 40, .seed = seed}));
+    requests.back().json_schema = kSchema;
+  }
+  for (const auto& reply : model->generate(requests)) {
+    EXPECT_EQ(reply.text.substr(0, 12), "{\"question\":") << reply.text;
+    EXPECT_EQ(reply.text.back(), '}');
+  }
+}
+
+}  // namespace
+}  // namespace faqsmith
