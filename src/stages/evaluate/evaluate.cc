@@ -1,0 +1,228 @@
+// Each column is answered in blocks, one transaction a block: a killed evaluation goes on at the first missing block.
+#include "stages/evaluate/evaluate.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "faq/prompts.h"
+#include "faq/refusal.h"
+#include "stages/evaluate/items.h"
+#include "stages/evaluate/measure.h"
+#include "stages/evaluate/report_html.h"
+#include "stages/evaluate/report_json.h"
+#include "store/tables.h"
+#include "sys/interrupt.h"
+
+namespace faqsmith {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kStage = "evaluate";
+constexpr int kSemantics = 1;
+constexpr std::size_t kBlock = 32;  // questions answered at once; part of no result, so not of the key
+
+using Block = std::vector<const TestItem*>;
+
+std::vector<Block> blocks_of(const std::vector<TestItem>& items) {
+  std::vector<Block> blocks;
+  for (const TestItem& item : items) {
+    if (blocks.empty() || blocks.back().size() == kBlock) blocks.emplace_back();
+    blocks.back().push_back(&item);
+  }
+  return blocks;
+}
+
+std::set<RowId> answered(Database& db, const std::string& run, const std::string& column) {
+  std::set<RowId> out;
+  for (const AnswerRow& row : list_answers(db, run)) {
+    if (row.model == column) out.insert(row.pair_id);
+  }
+  return out;
+}
+
+struct Reply {
+  std::string text;
+  std::optional<FactRow> cited;
+  std::map<std::string, double> values;  // besides TestMaterial::score()
+};
+
+void store_block(Database& db, const TestMaterial& material, const std::string& run, const std::string& column,
+                 const Block& block, const std::vector<Reply>& replies) {
+  db.transaction([&] {
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      AnswerRow row;
+      row.run = run;
+      row.pair_id = block[i]->pair.id;
+      row.model = column;
+      row.answer = replies[i].text;
+      row.refused = is_refusal(row.answer);
+      if (replies[i].cited && !row.refused) row.cited_fact_id = replies[i].cited->id;
+      std::map<std::string, double> values = material.score(*block[i], row.answer, row.refused, replies[i].cited);
+      values.insert(replies[i].values.begin(), replies[i].values.end());
+      row.metrics = json(values).dump();
+      add_answer(db, row);
+    }
+  });
+}
+
+std::vector<Reply> ask_model(const Block& block, const TestMaterial& material, const EvaluateOptions& options,
+                             ChatModel& model, const std::function<void(std::size_t)>& on_done,
+                             std::int64_t& n_tokens) {
+  std::vector<ChatRequest> requests;
+  std::vector<ScoreRequest> to_score;
+  for (const TestItem* item : block) {
+    const std::vector<Message> messages = bot_messages(options.topic, item->pair.question);
+    ChatRequest request;
+    request.messages = messages;
+    request.sampling.max_tokens = options.max_tokens;
+    requests.push_back(std::move(request));
+    to_score.push_back({messages, item->pair.answer});
+  }
+  const std::vector<ChatReply> chats = model.generate(requests, on_done);
+  const std::vector<Score> scores = model.score(to_score);
+  require(chats.size() == block.size() && scores.size() == block.size(), "a chat model answers every request");
+  std::vector<Reply> replies(block.size());
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    if (chats[i].finish == Finish::Failed) {
+      // Counts as an answer without words: what a user would have seen.
+      log(LogLevel::Warning,
+          fmt::format("evaluate: pair {} was not answered: {}", block[i]->pair.id, chats[i].failure));
+      replies[i].values["failed"] = 1;
+    }
+    n_tokens += chats[i].n_new_tokens;
+    replies[i].text = std::string(trim(chats[i].text));
+    replies[i].cited = material.search(block[i]->pair.question + " " + replies[i].text);
+    if (scores[i].n_tokens > 0) {
+      replies[i].values["loss"] = -scores[i].log_probability / scores[i].n_tokens;
+      replies[i].values["loss_tokens"] = scores[i].n_tokens;
+    }
+  }
+  return replies;
+}
+
+void answer_with_model(Database& db, const TestMaterial& material, const std::string& run, const char* column,
+                       const EvaluateOptions& options, ChatModel& model, Reporter& reporter) {
+  const std::set<RowId> done_before = answered(db, run, column);
+  const auto total = static_cast<std::int64_t>(material.items().size());
+  reporter.begin(fmt::format("answer with the {} model", column), total, "questions");
+  const auto start = std::chrono::steady_clock::now();
+  std::int64_t done = 0, n_tokens = 0;
+  for (const Block& block : blocks_of(material.items())) {
+    stop_if_interrupted();
+    const auto after = done + static_cast<std::int64_t>(block.size());
+    // A block is stored whole, so its first row speaks for it.
+    if (!done_before.contains(block.front()->pair.id)) {
+      const std::vector<Reply> replies = ask_model(
+          block, material, options, model, [&](std::size_t) { reporter.update(++done, ""); }, n_tokens);
+      store_block(db, material, run, column, block, replies);
+    }
+    done = after;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    reporter.update(
+        done, n_tokens > 0 ? fmt::format("{:.0f} tok/s", static_cast<double>(n_tokens) / std::max(seconds, 1e-3)) : "");
+  }
+  reporter.end(fmt::format("{} questions answered by the {} model", total, column));
+}
+
+void answer_with_search(Database& db, const TestMaterial& material, const std::string& run) {
+  const std::set<RowId> done_before = answered(db, run, kSearch);
+  for (const Block& block : blocks_of(material.items())) {
+    if (done_before.contains(block.front()->pair.id)) continue;
+    std::vector<Reply> replies;
+    for (const TestItem* item : block) {
+      const std::optional<FactRow> found = material.search(item->pair.question);
+      replies.push_back({found ? found->answer : std::string(kRefusal), found, {}});
+    }
+    store_block(db, material, run, kSearch, block, replies);
+  }
+}
+
+std::string options_json(const EvaluateOptions& options, const ChatModel& base, const ChatModel& tuned) {
+  nlohmann::ordered_json out;
+  out["base"] = base.id();
+  out["tuned"] = tuned.id();
+  out["topic"] = options.topic;
+  out["limit_per_part"] = options.limit_per_part;
+  out["max_tokens"] = options.max_tokens;
+  return out.dump();
+}
+
+void count(const Evaluation& evaluation, StageReport& report) {
+  report.counts["items"] = static_cast<double>(evaluation.items.size());
+  for (const Comparison& row : evaluation.comparisons) {
+    const std::string name = row.part + " " + row.metric.name + " ";
+    for (const auto& [column, value] : row.value) report.counts[name + column] = value;
+    if (row.tuned_minus_base) {
+      report.counts[name + "difference"] = row.tuned_minus_base->difference;
+      report.counts[name + "low"] = row.tuned_minus_base->low;
+      report.counts[name + "high"] = row.tuned_minus_base->high;
+    }
+  }
+}
+
+// The names of the models stand in the run's options, not in its rows.
+Evaluation evaluation_of(Database& db, const std::string& run, const TestMaterial& material,
+                         const EvaluateOptions& options) {
+  Evaluation out = measure(db, run, material, options);
+  const auto row = find_stage_run(db, kStage, run);
+  const json said = json::parse(row ? row->options : "{}", nullptr, false);
+  if (said.is_object()) {
+    out.base_id = said.value("base", "");
+    out.tuned_id = said.value("tuned", "");
+  }
+  return out;
+}
+
+void write_report(const fs::path& folder, const Evaluation& evaluation) {
+  fs::create_directories(folder);
+  write_file_atomic(folder / "report.json", report_json(evaluation));
+  write_file_atomic(folder / "report.html", report_html(evaluation));
+}
+
+}  // namespace
+
+fs::path report_folder(const Workspace& workspace, const EvaluateOptions& options, const std::string& run) {
+  return options.report_folder.empty() ? workspace.runs() / ("evaluate-" + run.substr(0, 12)) : options.report_folder;
+}
+
+StageReport evaluate(Workspace& workspace, const EvaluateOptions& options, ChatModel& base, ChatModel& tuned,
+                     Reporter& reporter) {
+  Database& db = workspace.db();
+  const TestMaterial material(db, options);
+  const StageIdentity identity{.stage = kStage,
+                               .semantics = kSemantics,
+                               .options_json = options_json(options, base, tuned),
+                               .input_hash = material.hash(),
+                               .seed = options.seed};
+  StageReport report = run_stage(workspace, identity, [&](StageReport& running) {
+    answer_with_search(db, material, running.key);
+    answer_with_model(db, material, running.key, kBase, options, base, reporter);
+    answer_with_model(db, material, running.key, kTuned, options, tuned, reporter);
+    const Evaluation found = evaluation_of(db, running.key, material, options);
+    count(found, running);
+    write_report(report_folder(workspace, options, running.key), found);
+  });
+  const Evaluation found = evaluation_of(db, report.key, material, options);
+  const fs::path folder = report_folder(workspace, options, report.key);
+  if (!fs::exists(folder / "report.html") || !fs::exists(folder / "report.json")) write_report(folder, found);
+  for (const std::string& line : table_lines(found)) reporter.note(line);
+  reporter.note("report: " + (folder / "report.html").string());
+  return report;
+}
+
+Evaluation last_evaluation(Workspace& workspace, const EvaluateOptions& options) {
+  const auto last = last_stage_run(workspace.db(), kStage);
+  if (!last || last->state != "done")
+    throw Error(Kind::User, "nothing has been evaluated in this workspace yet",
+                "run `faqsmith evaluate`, or `faqsmith build` for all stages");
+  return evaluation_of(workspace.db(), last->key, TestMaterial(workspace.db(), options), options);
+}
+
+}  // namespace faqsmith
