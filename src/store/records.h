@@ -11,7 +11,7 @@ using RowId = std::int64_t;
 
 struct SourceRow {
   RowId id = 0;
-  std::string path, sha256, format, title, language, state, reason, dropped = "{}";
+  std::string path, sha256, format, title, language, state, reason, dropped = "{}", cut_by;
 };
 struct SectionRow {
   RowId id = 0, source_id = 0;

@@ -23,7 +23,8 @@ CREATE TABLE sources (
   title TEXT NOT NULL, language TEXT NOT NULL DEFAULT '',
   state TEXT NOT NULL,          -- ok, partial, rejected, removed
   reason TEXT NOT NULL DEFAULT '',             -- why partial or rejected
-  dropped TEXT NOT NULL DEFAULT '{}'           -- JSON counts: hidden, furniture, bidi_controls, invalid_utf8 …
+  dropped TEXT NOT NULL DEFAULT '{}',          -- JSON counts: names in ingest/document.h, and duplicate_sections
+  cut_by TEXT NOT NULL DEFAULT ''              -- hash of the options and program semantics that cut its sections
 );
 CREATE TABLE sections (
   id INTEGER PRIMARY KEY,

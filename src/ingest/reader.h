@@ -1,0 +1,24 @@
+// One door for all formats: which reader a file needs, and its Document.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ingest/document.h"
+#include "sys/file.h"
+
+namespace faqsmith {
+
+enum class DocumentFormat { Markdown, Html, Text };
+
+[[nodiscard]] std::string_view format_name(DocumentFormat format);  // "markdown", "html", "text": as stored in sources
+
+// By the file name's extension, else by the first bytes. Nothing: no format that faqsmith reads (images, archives,
+// programs …).
+[[nodiscard]] std::optional<DocumentFormat> detect_format(const fs::path& path, std::string_view bytes);
+
+// bytes: the whole file. path is for messages. Throws
+// Error(Input) if nothing of the file can be used.
+[[nodiscard]] Document read_document(const fs::path& path, std::string_view bytes, DocumentFormat format);
+
+}  // namespace faqsmith
