@@ -1,0 +1,232 @@
+// Exports of tiny runs: what is written is what was trained, and what is not is refused and removed.
+#include "stages/export/export.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "infer/tiny_tokenizer.h"
+#include "llm/local_model.h"
+#include "stages/export/compare.h"
+#include "store/tables.h"
+#include "train/checkpoint.h"
+
+namespace faqsmith {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+LlamaConfig tiny_config() {
+  return {.hidden_size = 32,
+          .intermediate_size = 48,
+          .n_layers = 2,
+          .n_heads = 4,
+          .n_kv_heads = 2,
+          .head_dim = 8,
+          .vocab_size = static_cast<std::int64_t>(tiny_tokenizer_spec().tokens.size()),
+          .max_positions = 1024};
+}
+
+class Export : public testing::Test {
+ protected:
+  Export()
+      : folder_(fs::path(testing::TempDir()) /
+                (std::string("faqsmith_export_") + testing::UnitTest::GetInstance()->current_test_info()->name())),
+        workspace_((fs::remove_all(folder_), folder_ / "bot"), Workspace::Mode::Create),
+        base_(random_weights(tiny_config(), 1)) {
+    options_ = {.kinds = {},
+                .base_model = folder_ / "base.gguf",
+                .run = folder_ / "run",
+                .folder = folder_ / "out",
+                .topic = ""};
+    save_gguf(options_.base_model, base_, tiny_tokenizer_spec(), "Tiny", GgufFloat::F32);
+  }
+  ~Export() override { fs::remove_all(folder_); }
+
+  [[nodiscard]] Manifest manifest(Method method) const {
+    Manifest out;
+    out.fingerprint = "print";
+    out.base_name = "Tiny";
+    out.base_sha256 = load_model(options_.base_model).sha256;
+    out.options = "{}";
+    out.method = method;
+    out.config = tiny_config();
+    out.lora = {.rank = 4, .alpha = 8, .targets = {Linear::Q, Linear::K, Linear::Down}};
+    return out;
+  }
+  void write_run(const Manifest& manifest, const std::vector<TrainedTensor>& tensors) const {
+    write_checkpoint(options_.run, CheckpointKind::Best, manifest, tensors, nullptr);
+  }
+  Weights write_full_run() {
+    Weights trained = random_weights(tiny_config(), 2);
+    std::vector<TrainedTensor> tensors;
+    for_each_tensor(trained, [&](const std::string& name, Buffer<float>& tensor) {
+      tensors.push_back({.name = name, .value = {tensor.data(), tensor.shape()}, .grad = {}});
+    });
+    write_run(manifest(Method::Full), tensors);
+    return trained;
+  }
+  void write_lora_run() {
+    const Manifest run = manifest(Method::Lora);
+    Rng rng(5);
+    LoraWeights lora = init_lora(tiny_config(), run.lora, rng);
+    std::vector<TrainedTensor> tensors;
+    for (std::size_t i = 0; i < lora.layers.size(); ++i) {
+      for (std::size_t l = 0; l < kLinearsPerLayer; ++l) {
+        auto& pair = lora.layers[i][l];
+        if (!pair) continue;
+        for (std::int64_t k = 0; k < pair->b.size(); ++k) pair->b[k] = static_cast<float>(0.1 * rng.normal());
+        std::string name = hf_name(static_cast<std::int64_t>(i), static_cast<Linear>(l));
+        name.resize(name.size() - std::string(".weight").size());
+        tensors.push_back({.name = name + ".lora_A", .value = {pair->a.data(), pair->a.shape()}, .grad = {}});
+        tensors.push_back({.name = name + ".lora_B", .value = {pair->b.data(), pair->b.shape()}, .grad = {}});
+      }
+    }
+    write_run(run, tensors);
+  }
+  StageReport run() { return export_model(workspace_, options_, reporter_); }
+  [[nodiscard]] std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(options_.folder)) names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  std::string refusal() {
+    try {
+      run();
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "accepted";
+  }
+
+  fs::path folder_;
+  Workspace workspace_;
+  Weights base_;
+  ExportOptions options_;
+  SilentReporter reporter_;
+};
+
+TEST_F(Export, WritesTheTrainedModelInBothPrecisions) {
+  const Weights trained = write_full_run();
+  const StageReport report = run();
+  EXPECT_THAT(files(), ElementsAre("exports.json", "model-f16.gguf", "model-f32.gguf"));
+  EXPECT_EQ(report.counts.at("files"), 2);
+  EXPECT_EQ(report.counts.at("same_text_f32"), report.counts.at("prompts"));
+  EXPECT_EQ(report.counts.at("score_difference_f32"), 0);
+  const Weights reloaded = load_model(options_.folder / "model-f32.gguf").weights;
+  EXPECT_EQ(compare_tensors(trained, reloaded, 0, 0, "x").n_tensors, 20);
+  const auto notes = nlohmann::json::parse(read_file(options_.folder / "exports.json"));
+  EXPECT_EQ(notes["files"]["model-f16.gguf"]["sha256"], load_model(options_.folder / "model-f16.gguf").sha256);
+  EXPECT_EQ(notes["base_model"]["name"], "Tiny");
+}
+
+TEST_F(Export, AnAdapterOnItsBaseIsTheMergedModel) {
+  write_lora_run();
+  run();
+  EXPECT_THAT(files(), ElementsAre("adapter", "exports.json", "model-f16.gguf", "model-f32.gguf"));
+  merge_lora(base_, load_peft_adapter(options_.folder / "adapter", tiny_config()));
+  const Weights merged = load_model(options_.folder / "model-f32.gguf").weights;
+  EXPECT_NO_THROW(compare_tensors(base_, merged, 0, 0, "x"));
+  EXPECT_THROW(compare_tensors(random_weights(tiny_config(), 1), merged, 0, 0, "x"), Error);
+}
+
+TEST_F(Export, AsksTheQuestionsOfTheWorkspace) {
+  write_full_run();
+  for (int i = 0; i < 9; ++i) {
+    PairRow pair;
+    pair.key = std::to_string(i);
+    pair.question = "q" + std::to_string(i);
+    pair.answer = "a";
+    pair.form = "imported";
+    set_pair_part(workspace_.db(), add_pair(workspace_.db(), pair), i < 6 ? "train" : "reworded");
+  }
+  EXPECT_EQ(run().counts.at("prompts"), 4 + 3);
+}
+
+TEST_F(Export, HasNothingToDoTheSecondTimeAndRepairsWhatIsGone) {
+  write_full_run();
+  EXPECT_FALSE(run().up_to_date);
+  EXPECT_TRUE(run().up_to_date);
+  fs::remove(options_.folder / "model-f16.gguf");
+  EXPECT_FALSE(run().up_to_date);
+  EXPECT_TRUE(fs::exists(options_.folder / "model-f16.gguf"));
+  write_file_atomic(options_.folder / "exports.json", "not json");
+  EXPECT_FALSE(run().up_to_date);
+}
+
+TEST_F(Export, ReplacesTheRemainsOfAKilledExport) {
+  write_full_run();
+  options_.kinds = {ExportKind::GgufF16};
+  fs::create_directories(options_.folder / ".unchecked-model-f16.gguf");
+  run();
+  EXPECT_THAT(files(), ElementsAre("exports.json", "model-f16.gguf"));
+}
+
+TEST_F(Export, SaysInOneSentenceWhyItCannot) {
+  EXPECT_THAT(refusal(), HasSubstr("no usable checkpoint"));
+  write_full_run();
+  options_.kinds = {ExportKind::Adapter};
+  EXPECT_THAT(refusal(), HasSubstr("there is no adapter to export"));
+  options_.kinds = {ExportKind::GgufF16};
+  write_file_atomic(folder_ / "file", "x");
+  options_.folder = folder_ / "file" / "out";
+  EXPECT_THAT(refusal(), HasSubstr("cannot create the folder"));
+  options_.folder = folder_ / "out";
+  save_gguf(options_.base_model, random_weights(tiny_config(), 9), tiny_tokenizer_spec(), "Other", GgufFloat::F32);
+  EXPECT_THAT(refusal(), HasSubstr("is not the model that was trained"));
+  EXPECT_THAT(files(), ElementsAre());
+}
+
+TEST_F(Export, RefusesValuesThatHalfPrecisionCannotHoldAndLeavesNothing) {
+  Weights trained = random_weights(tiny_config(), 2);
+  trained.layers[0].at(Linear::Up)[3] = 1e6f;
+  std::vector<TrainedTensor> tensors;
+  for_each_tensor(trained, [&](const std::string& name, Buffer<float>& tensor) {
+    tensors.push_back({.name = name, .value = {tensor.data(), tensor.shape()}, .grad = {}});
+  });
+  write_run(manifest(Method::Full), tensors);
+  EXPECT_THAT(refusal(), HasSubstr("does not fit into F16"));
+  EXPECT_THAT(files(), ElementsAre());
+}
+
+TEST(ExportCompare, NamesTheFirstTensorAndIndexThatDiffers) {
+  const Weights trained = random_weights(tiny_config(), 2);
+  Weights other = random_weights(tiny_config(), 2);
+  other.layers[1].at(Linear::K)[7] += 1e-6f;
+  try {
+    compare_tensors(trained, other, 0, 0, "model-f32.gguf");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), Kind::Internal);
+    EXPECT_THAT(
+        e.what(),
+        HasSubstr("model-f32.gguf differs from the trained model: model.layers.1.self_attn.k_proj.weight at index 7"));
+  }
+  EXPECT_GT(compare_tensors(trained, other, 0, 2e-6f, "x").largest_difference, 0);
+  other.layers[1].at(Linear::K)[7] = NAN;
+  EXPECT_THROW(compare_tensors(trained, other, 1, 1, "x"), Error);
+}
+
+TEST(ExportCompare, NoticesAnotherModelByWhatItSays) {
+  LocalModel trained(random_weights(tiny_config(), 2), tiny_tokenizer_spec(), "a", Cpu{});
+  LocalModel other(random_weights(tiny_config(), 3), tiny_tokenizer_spec(), "b", Cpu{});
+  const Answers answers = answer_prompts(trained, {{{Role::User, "what is"}}, {{Role::User, "question"}}});
+  const AnswerComparison same = compare_answers(answers, trained), changed = compare_answers(answers, other);
+  EXPECT_EQ(same.n_same_text, 2);
+  EXPECT_EQ(same.largest_score_difference, 0);
+  EXPECT_GT(changed.largest_score_difference, kHalfScoreBound);
+}
+
+TEST(ExportKinds, AreNamedAndSuggested) {
+  EXPECT_EQ(parse_export_kind("f16"), ExportKind::GgufF16);
+  EXPECT_EQ(parse_export_kind("adapter"), ExportKind::Adapter);
+  EXPECT_THROW((void)parse_export_kind("f8"), Error);
+}
+
+}  // namespace
+}  // namespace faqsmith
