@@ -79,18 +79,19 @@ std::vector<double> round_ticks(double low, double high, int wanted) {
   const double ratio = raw / power;
   const double step = power * (ratio <= 1 ? 1 : ratio <= 2 ? 2 : ratio <= 5 ? 5 : 10);
   std::vector<double> out;
-  for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) out.push_back(i * step);
+  for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i)
+    out.push_back(i * step + 0.0);  // + 0.0: no "-0"
   return out;
 }
 
 std::string funnel_chart(const std::vector<FunnelStep>& steps) {
   if (steps.empty()) return "";
-  constexpr double kRow = 34, kLeft = 110, kWidth = 470;
+  constexpr double kRow = 34, kLeft = 96, kWidth = 290;
   const double most =
       std::max_element(steps.begin(), steps.end(), [](auto& a, auto& b) { return a.count < b.count; })->count;
   const double height = kRow * static_cast<double>(steps.size());
   std::string out = fmt::format(
-      "<svg class=\"chart\" viewBox=\"0 0 720 {:.0f}\" role=\"img\" aria-label=\"From asked to kept wordings\">",
+      "<svg class=\"chart\" viewBox=\"0 0 500 {:.0f}\" role=\"img\" aria-label=\"From asked to kept wordings\">",
       height);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const double y = kRow * static_cast<double>(i),

@@ -40,7 +40,7 @@ class NotingReporter final : public Reporter {
 class Evaluate : public ::testing::Test {
  protected:
   Evaluate() : folder(make_folder()), workspace(std::make_unique<Workspace>(folder, Workspace::Mode::Create)) {
-    fill();
+    db().transaction([&] { fill(); });
   }
   ~Evaluate() override {
     workspace.reset();
@@ -195,7 +195,7 @@ TEST_F(Evaluate, GoesOnAtTheFirstMissingBlockAndEndsWithTheSameRows) {
   workspace.reset();
   fs::remove_all(folder);
   workspace = std::make_unique<Workspace>(folder, Workspace::Mode::Create);
-  fill();
+  db().transaction([&] { fill(); });
   int n_asked = 0;
   FakeChatModel dying(
       [&](const ChatRequest& request) {
