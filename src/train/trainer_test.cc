@@ -1,0 +1,310 @@
+// The loop on a tiny seeded model: it learns, resumes to the same bytes, survives damaged checkpoints and bad steps.
+#include "train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "base/strings.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr TokenId kEnd = 1;
+
+LlamaConfig tiny() {
+  return {.hidden_size = 32,
+          .intermediate_size = 48,
+          .n_layers = 2,
+          .n_heads = 4,
+          .n_kv_heads = 2,
+          .head_dim = 8,
+          .vocab_size = 64,
+          .max_positions = 64,
+          .rope_theta = 10000.0f,
+          .rms_norm_eps = 1e-5f,
+          .tied_embeddings = true};
+}
+
+// The answer repeats the question's first token three times: learnable in a few steps.
+std::vector<Example> questions(int n, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<Example> all;
+  for (int i = 0; i < n; ++i) {
+    Example e{.name = "pair " + std::to_string(i), .ids = {}, .trained = {}, .n_answers = 1};
+    const auto first = static_cast<TokenId>(2 + rng.below(8));
+    for (int k = 0; k < 6; ++k) {
+      e.ids.push_back(k == 0 ? first : static_cast<TokenId>(10 + rng.below(50)));
+      e.trained.push_back(false);
+    }
+    for (const TokenId id : {first, first, first, kEnd}) {
+      e.ids.push_back(id);
+      e.trained.push_back(true);
+    }
+    all.push_back(std::move(e));
+  }
+  return all;
+}
+
+class RecordingReporter final : public Reporter {
+ public:
+  void begin(std::string_view, std::int64_t, std::string_view) override {}
+  void update(std::int64_t, std::string_view) override {}
+  void end(std::string_view) override {}
+  void note(std::string_view) override {}
+  void warn(std::string_view line) override { warnings.emplace_back(line); }
+  std::vector<std::string> warnings;
+};
+
+class Trainer : public testing::Test {
+ protected:
+  Trainer() : folder_(fs::temp_directory_path() / ("faqsmith_trainer_" + std::to_string(::getpid()))) {
+    fs::remove_all(folder_);
+    data_ = {.train = questions(60, 1), .validation = questions(12, 2), .held_out = {}};
+    options_.learning_rate = 3e-3;
+    options_.steps = 40;
+    options_.rows_per_step = 8;
+    options_.validate_every = 10;
+    options_.save_every = 10;
+    options_.patience = 0;
+  }
+  ~Trainer() override { fs::remove_all(folder_); }
+  void set_method(Method method) {
+    options_.method = method;
+    options_.lora.dropout = 0.1f;
+  }
+  TrainResult run(const std::string& name, Reporter& reporter) {
+    Weights weights = random_weights(tiny(), 3);
+    return train({}, {"tiny", "base hash"}, weights, data_, kEnd, options_, folder_ / name, reporter);
+  }
+  TrainResult run(const std::string& name) {
+    SilentReporter silent;
+    return run(name, silent);
+  }
+  [[nodiscard]] fs::path newest(const std::string& name, CheckpointKind kind) const {
+    return list_checkpoints(folder_ / name, kind).at(0);
+  }
+  [[nodiscard]] std::string bytes(const std::string& name, CheckpointKind kind) const {
+    std::string all;
+    for (const char* file : {"manifest.json", "weights.safetensors", "optimizer.safetensors"}) {
+      const fs::path path = newest(name, kind) / file;
+      if (fs::exists(path)) all += faqsmith::read_file(path);
+    }
+    return all;
+  }
+  fs::path folder_;
+  TrainData data_;
+  TrainOptions options_;
+};
+
+constexpr const char* kChildRun = "FAQSMITH_TRAINER_TEST_RUN";  // set in a child: the folder that it trains
+constexpr const char* kChildMethod = "FAQSMITH_TRAINER_TEST_METHOD";
+
+// Starts this program anew as a child that only trains (a mere fork would inherit locked threads), and kills it without
+// warning as soon as the metrics show `step` steps.
+void run_and_kill(const fs::path& run, Method method, int step) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv(kChildRun, run.c_str(), 1);
+    ::setenv(kChildMethod, method_name(method), 1);
+    ::execl("/proc/self/exe", "train_test", "--gtest_filter=Trainer.ChildOfTheKillTest", static_cast<char*>(nullptr));
+    ::_exit(1);
+  }
+  for (;;) {
+    int status = 0;
+    if (::waitpid(child, &status, WNOHANG) == child) {
+      EXPECT_EQ(status, 0) << "the child ended by itself";
+      return;
+    }
+    std::ifstream metrics(run / "metrics.jsonl");
+    const std::string text{std::istreambuf_iterator<char>(metrics), {}};
+    if (text.find("\"step\":" + std::to_string(step) + ",") != std::string::npos) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ::kill(child, SIGKILL);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+}
+
+TEST_F(Trainer, FullFineTuningLearnsAndKeepsItsBest) {
+  const TrainResult result = run("full");
+  EXPECT_EQ(result.method, Method::Full);
+  EXPECT_EQ(result.steps, 40);
+  EXPECT_LT(result.last_loss, 2.6);  // from log 64 = 4.2
+  EXPECT_GT(result.best_step, 0);
+  Weights loaded = random_weights(tiny(), 3);
+  SilentReporter silent;
+  const Manifest manifest = load_checkpoint_into(loaded, folder_ / "full", silent);
+  EXPECT_EQ(manifest.state.best_step, result.best_step);
+  auto graph = make_full_graph({}, loaded, {.max_tokens = 200, .max_length = 20});
+  Pack pack;
+  for (const Example& e : data_.validation) append_sequence(pack, e.ids, e.trained);
+  EXPECT_NEAR(graph->loss(pack) / static_cast<double>(pack.n_labelled()), result.best_loss, 1e-5);
+}
+
+TEST_F(Trainer, LoraLearnsAndMergesToTheSameLoss) {
+  options_.method = Method::Lora;
+  options_.lora.rank = 8;
+  options_.learning_rate = 2e-2;
+  const TrainResult result = run("lora");
+  EXPECT_LT(result.last_loss, 4.0);
+  Weights merged = random_weights(tiny(), 3);
+  SilentReporter silent;
+  (void)load_checkpoint_into(merged, folder_ / "lora", silent);
+  auto graph = make_full_graph({}, merged, {.max_tokens = 200, .max_length = 20});
+  Pack pack;
+  for (const Example& e : data_.validation) append_sequence(pack, e.ids, e.trained);
+  EXPECT_NEAR(graph->loss(pack) / static_cast<double>(pack.n_labelled()), result.best_loss, 1e-4);
+  EXPECT_NO_THROW((void)load_checkpoint_lora(tiny(), folder_ / "lora", silent));
+  LlamaConfig other = tiny();
+  other.vocab_size = 32;
+  Weights wrong = random_weights(other, 3);
+  EXPECT_THROW((void)load_checkpoint_into(wrong, folder_ / "lora", silent), Error);
+}
+
+TEST_F(Trainer, ChildOfTheKillTest) {
+  const char* folder = std::getenv(kChildRun);
+  if (!folder) GTEST_SKIP() << "only run by AKilledRunEndsWithTheSameBytes";
+  set_method(parse_method(std::getenv(kChildMethod)));
+  (void)run(folder);
+}
+
+TEST_F(Trainer, AKilledRunEndsWithTheSameBytes) {
+  for (const Method method : {Method::Full, Method::Lora}) {
+    set_method(method);
+    const std::string name = method_name(method);
+    run_and_kill(folder_ / (name + "_killed"), method, 17);
+    run_and_kill(folder_ / (name + "_killed"), method, 34);
+    (void)run(name + "_killed");
+    (void)run(name + "_straight");
+    EXPECT_EQ(bytes(name + "_killed", CheckpointKind::Last), bytes(name + "_straight", CheckpointKind::Last));
+    EXPECT_EQ(bytes(name + "_killed", CheckpointKind::Best), bytes(name + "_straight", CheckpointKind::Best));
+  }
+}
+
+TEST_F(Trainer, AFinishedRunReturnsAtOnce) {
+  (void)run("done");
+  const auto before = fs::last_write_time(newest("done", CheckpointKind::Last) / "manifest.json");
+  EXPECT_EQ(run("done").steps, 40);
+  EXPECT_EQ(fs::last_write_time(newest("done", CheckpointKind::Last) / "manifest.json"), before);
+}
+
+TEST_F(Trainer, AFlippedBitOrAMissingFileFallsBackToTheCheckpointBefore) {
+  (void)run("straight");
+  data_.validation.clear();  // then the run keeps its last two
+  options_.steps = 40;
+  (void)run("damaged");
+  const auto folders = list_checkpoints(folder_ / "damaged", CheckpointKind::Last);
+  ASSERT_EQ(folders.size(), 2u);
+  std::string text = faqsmith::read_file(folders[0] / "weights.safetensors");
+  text[text.size() / 2] = static_cast<char>(text[text.size() / 2] ^ 4);
+  write_file_atomic(folders[0] / "weights.safetensors", text);
+  RecordingReporter reporter;
+  Weights weights = random_weights(tiny(), 3);
+  EXPECT_EQ(load_checkpoint_into(weights, folder_ / "damaged", reporter).state.step, 30);
+  ASSERT_EQ(reporter.warnings.size(), 1u);
+  EXPECT_THAT(reporter.warnings[0], testing::HasSubstr("weights.safetensors is damaged"));
+  fs::remove(folders[1] / "optimizer.safetensors");
+  EXPECT_THROW((void)load_checkpoint_into(weights, folder_ / "damaged", reporter), Error);
+  EXPECT_THAT(reporter.warnings.back(), testing::HasSubstr("is missing"));
+}
+
+TEST_F(Trainer, AnotherRunsCheckpointIsRefused) {
+  (void)run("mine");
+  options_.seed = 77;
+  EXPECT_THROW((void)run("mine"), Error);
+}
+
+TEST_F(Trainer, SixteenPacksOfOneGiveTheWeightsOfOnePackOfSixteen) {
+  options_.steps = 5;
+  (void)run("one_pack");
+  options_.max_length = 10;
+  options_.micro_tokens = 10;  // every example is 10 tokens: one a pack
+  (void)run("many_packs");
+  Weights a = random_weights(tiny(), 3), b = random_weights(tiny(), 3);
+  SilentReporter silent;
+  (void)load_checkpoint_into(a, folder_ / "one_pack", silent);
+  (void)load_checkpoint_into(b, folder_ / "many_packs", silent);
+  for (std::int64_t i = 0; i < a.embedding.size(); ++i) ASSERT_NEAR(a.embedding[i], b.embedding[i], 2e-4f);
+}
+
+TEST_F(Trainer, StopsEarlyWhenValidationNoLongerImproves) {
+  options_.steps = 400;
+  options_.validate_every = 2;
+  options_.patience = 3;
+  options_.min_improvement = 0.5;
+  const TrainResult result = run("early");
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_LT(result.steps, 400);
+}
+
+TEST_F(Trainer, WeightsThatAreNoNumbersEndWithAdviceAndNoCheckpoint) {
+  Weights weights = random_weights(tiny(), 3);
+  weights.final_norm[0] = NAN;
+  RecordingReporter reporter;
+  try {
+    (void)train({}, {"tiny", "base hash"}, weights, data_, kEnd, options_, folder_ / "nan", reporter);
+    ADD_FAILURE() << "trained on NaN";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("diverged"));
+    EXPECT_THAT(e.hint(), testing::HasSubstr("train.learning_rate"));
+  }
+  EXPECT_EQ(reporter.warnings.size(), 5u);  // max_bad_steps, each shown
+  EXPECT_TRUE(list_checkpoints(folder_ / "nan", CheckpointKind::Last).empty());
+}
+
+TEST_F(Trainer, SpikesInARowSetTheWeightsBackAndAtLastEndTheRun) {
+  options_.learning_rate = 1e-6;   // the loss stays level, so that half of all steps lie above its mean …
+  options_.spike_factor = 1.0001;  // … and count as spikes
+  options_.max_bad_steps = 2;
+  options_.steps = 300;
+  RecordingReporter reporter;
+  EXPECT_THROW((void)run("spikes", reporter), Error);
+  EXPECT_EQ(std::count_if(reporter.warnings.begin(), reporter.warnings.end(),
+                          [](const std::string& w) { return w.find("weights set back to step") != std::string::npos; }),
+            2);
+}
+
+TEST_F(Trainer, ANonFiniteStepChangesNothing) {
+  Weights weights = random_weights(tiny(), 3);
+  auto graph = make_full_graph({}, weights, {.max_tokens = 20, .max_length = 20});
+  TrainOptions options = options_;
+  Optimizer optimizer({}, graph->trained(), options);
+  graph->zero_gradients();
+  graph->trained()[3].grad.data[5] = NAN;
+  const double norm = optimizer.gradient_norm(1.0);
+  EXPECT_FALSE(std::isfinite(norm));
+  EXPECT_THROW(optimizer.step(1e-3, 1.0, norm), Error);
+  EXPECT_EQ(optimizer.updates(), 0);
+}
+
+TEST_F(Trainer, MetricsHaveALineAStepAndAValidation) {
+  (void)run("metrics");
+  const std::string text = faqsmith::read_file(folder_ / "metrics" / "metrics.jsonl");
+  int steps = 0, validations = 0;
+  for (const std::string_view line : split(text, '\n')) {
+    steps += line.find("\"gradient_norm\"") != std::string_view::npos;
+    validations += line.find("\"validation_loss\"") != std::string_view::npos;
+  }
+  EXPECT_EQ(steps, 40);
+  EXPECT_EQ(validations, 4);
+}
+
+TEST_F(Trainer, TheForecastNamesStepsTokensAndMemory) {
+  const TrainForecast forecast = forecast_training({}, tiny(), data_, options_);
+  EXPECT_EQ(forecast.steps, 40);
+  EXPECT_DOUBLE_EQ(forecast.tokens, 40 * 8 * 10);
+  EXPECT_EQ(forecast.trained_parameters, tiny().n_parameters());
+  EXPECT_GT(forecast.memory_bytes, 4u * 4u * static_cast<std::uint64_t>(tiny().n_parameters()));
+}
+
+}  // namespace
+}  // namespace faqsmith
