@@ -2,5 +2,4 @@
 # reproducible). Never -ffinite-math-only: a NaN must survive to the loss.
 file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ops/cpu/*.cc)
 set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
-  # -Wno-maybe-uninitialized: gcc 12 sees its own intrinsics as reading undefined registers.
-  "-O3;-Wno-maybe-uninitialized;-fassociative-math;-fno-signed-zeros;-fno-trapping-math;-fno-math-errno;-ffp-contract=fast")
+  "-O3;-fassociative-math;-fno-signed-zeros;-fno-trapping-math;-fno-math-errno;-ffp-contract=fast")

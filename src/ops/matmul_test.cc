@@ -1,6 +1,8 @@
 // Matmul and MatmulWeightGrad against sums in double, for packed layouts with and without padding, slices and stacking.
 #include "ops/matmul.h"
 
+#include <array>
+
 #include "ops/op_test.h"
 
 namespace faqsmith {
@@ -53,8 +55,13 @@ TYPED_TEST(MatmulTest, EqualsTheSumInDoubleForEveryShapeAndDirection) {
   using T = TypeParam;
   Rng rng(11);
   for (const Product product : {Product::Forward, Product::Backward}) {
-    for (const auto& [out, in] :
-         {std::pair<std::int64_t, std::int64_t>{96, 64}, {100, 37}, {5, 3}, {16, 576}, {576, 16}, {200, 192}}) {
+    for (const auto& [out, in] : {std::pair<std::int64_t, std::int64_t>{96, 64},
+                                  {100, 37},
+                                  {130, 120},
+                                  {5, 3},
+                                  {16, 576},
+                                  {576, 16},
+                                  {200, 192}}) {
       const Buffer<float> w = random_buffer<float>({out, in}, rng);
       const PackedMatrix packed(kComputeOf<T>, w.in(), product, 0.5f);
       for (const std::int64_t m : {1, 2, 7, 33, 70}) {
@@ -117,8 +124,13 @@ TYPED_TEST(MatmulTest, AddsIntoASliceAndLeavesTheRestAlone) {
 TYPED_TEST(MatmulTest, WeightGradientAddsScaledOuterProducts) {
   using T = TypeParam;
   Rng rng(14);
-  for (const std::int64_t m : {1, 17, 64, 130}) {
-    const std::int64_t out = 40, in = 24, dy_width = 61, x_width = 30;
+  for (const auto& [m, out, in] : {std::array<std::int64_t, 3>{1, 40, 24},
+                                   {17, 40, 24},
+                                   {130, 40, 24},
+                                   {600, 64, 96},
+                                   {33, 96, 70},
+                                   {40, 3200, 64}}) {
+    const std::int64_t dy_width = out + 21, x_width = in + 6;
     const Buffer<T> dy = random_buffer<T>({m, dy_width}, rng), x = random_buffer<T>({m, x_width}, rng);
     Buffer<float> dw = random_buffer<float>({out, in}, rng);
     std::vector<double> want = to_double(dw);

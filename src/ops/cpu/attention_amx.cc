@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "ops/cpu/amx.h"
 #include "ops/cpu/block_gemm.h"
@@ -181,15 +182,22 @@ AMX_CODE void attend(const CachedAttention<bf16>& op, CacheHead item) {
   const Core core = take_core(scratch, item.n_keys, dim);
   const KvPages<bf16>& pages =
       op.sequences[static_cast<std::size_t>(op.rows[static_cast<std::size_t>(item.begin)].sequence)];
-  const std::int64_t page_rows = op.page_rows, column = item.kv_head * dim;
-  bf16* const* const keys = pages.keys.data();
-  bf16* const* const values = pages.values.data();
-  const auto at = [=](bf16* const* list, std::int64_t j) -> const bf16* {
-    return list[j / page_rows] + j % page_rows * width + column;
-  };
+  // Where each key and value row starts: a division a row once, not once a tile.
+  thread_local std::vector<const bf16*> row_starts;
+  row_starts.resize(static_cast<std::size_t>(2 * item.n_keys));
+  const bf16** const keys = row_starts.data();
+  const bf16** const values = keys + item.n_keys;
+  for (std::int64_t j = 0; j < item.n_keys;) {
+    const auto page = static_cast<std::size_t>(j / op.page_rows);
+    const std::int64_t end = std::min(item.n_keys, j + op.page_rows);
+    for (std::int64_t at = item.kv_head * dim; j < end; ++j, at += width) {
+      keys[j] = pages.keys[page] + at;
+      values[j] = pages.values[page] + at;
+    }
+  }
   const TileScope tiles;
   load_keys(
-      core, item.n_keys, [=](std::int64_t j) { return at(keys, j); }, [=](std::int64_t j) { return at(values, j); });
+      core, item.n_keys, [=](std::int64_t j) { return keys[j]; }, [=](std::int64_t j) { return values[j]; });
   const std::int64_t n_queries = (item.end - item.begin) * group;
   for (std::int64_t first = 0; first < n_queries; first += kQueryRows) {
     const std::int64_t m = std::min(kQueryRows, n_queries - first);

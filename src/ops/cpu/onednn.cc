@@ -5,10 +5,11 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -102,7 +103,9 @@ dnnl::stream& stream() {
   return own;
 }
 
-Desc packed_layout(Type type, std::int64_t reads, std::int64_t writes) {
+namespace {
+
+Desc ask_layout(Type type, std::int64_t reads, std::int64_t writes) {
   constexpr std::int64_t kTypicalRows = 512;  // the layout does not depend on it where a blocked one exists
   const Desc a({kTypicalRows, reads}, type, dnnl::memory::format_tag::ab);
   const Desc b({reads, writes}, type, dnnl::memory::format_tag::any);
@@ -115,6 +118,17 @@ Desc packed_layout(Type type, std::int64_t reads, std::int64_t writes) {
         fmt::format("oneDNN offers no {} matrix product here: {}", type == Type::bf16 ? "bf16" : "f32", e.what()),
         "set FAQSMITH_COMPUTE=f32");
   }
+}
+
+}  // namespace
+
+Desc packed_layout(Type type, std::int64_t reads, std::int64_t writes) {
+  static std::mutex mutex;
+  static std::map<std::tuple<int, std::int64_t, std::int64_t>, Desc> layouts;  // a memo like the primitives
+  const std::lock_guard lock(mutex);
+  const auto [it, is_new] = layouts.try_emplace({static_cast<int>(type), reads, writes});
+  if (is_new) it->second = ask_layout(type, reads, writes);
+  return it->second;
 }
 
 void multiply(const Product& product, const void* a, const void* b, void* c) {
