@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/rng.h"
 #include "text/golden_tokenizer_test.h"
 #include "text/utf8.h"
 
@@ -172,6 +173,61 @@ TEST(Tokenizer, RefusesBrokenMergesAndNamesTheRank) {
         s.merges.emplace_back("< |");
       },
       "no text token");
+}
+
+// One random change to a vocabulary, of the kinds that a broken or hostile file has.
+void damage(TokenizerSpec& spec, Rng& rng) {
+  const auto any = [&](const std::vector<std::string>& from) { return from[rng.below(from.size())]; };
+  const std::size_t at = rng.below(spec.tokens.size());
+  switch (rng.below(8)) {
+    case 0:
+      spec.tokens[at] = std::string(rng.below(5), static_cast<char>(rng.below(256)));
+      break;
+    case 1:
+      spec.tokens.erase(spec.tokens.begin() + static_cast<std::ptrdiff_t>(at));
+      break;
+    case 2:
+      spec.token_types[rng.below(spec.token_types.size())] = static_cast<std::int32_t>(rng.below(9)) - 1;
+      break;
+    case 3:
+      spec.merges.push_back(any(spec.tokens) + " " + any(spec.tokens));
+      break;
+    case 4:
+      std::swap(spec.merges[rng.below(spec.merges.size())], spec.merges[rng.below(spec.merges.size())]);
+      break;
+    case 5:
+      spec.eos = static_cast<TokenId>(rng.next());
+      break;
+    case 6:
+      spec.tokens.push_back(any(spec.tokens) + any(spec.tokens));
+      break;
+    default:
+      spec.token_types.resize(spec.tokens.size(), 1);
+  }
+}
+
+TEST(Tokenizer, EitherRefusesADamagedVocabularyOrEncodesAnythingWithIt) {
+  Rng rng(23);
+  int n_refused = 0, n_used = 0;
+  for (int round = 0; round < 3000; ++round) {
+    TokenizerSpec spec = tiny_spec();
+    for (std::uint64_t i = 1 + rng.below(4); i > 0; --i) damage(spec, rng);
+    std::string text;
+    for (std::uint64_t i = rng.below(80); i > 0; --i)
+      text += static_cast<char>(rng.below(3) == 0 ? rng.below(256) : 'a' + rng.below(26));
+    try {
+      const Tokenizer tokenizer(spec);
+      ++n_used;
+      for (const TokenId id : tokenizer.encode(text + "hello^^^^" + text)) {
+        ASSERT_FALSE(tokenizer.is_control(id));
+        ASSERT_LT(id, tokenizer.vocab_size());
+      }
+    } catch (const Error&) {
+      ++n_refused;
+    }
+  }
+  EXPECT_GT(n_refused, 500);
+  EXPECT_GT(n_used, 200);
 }
 
 }  // namespace
