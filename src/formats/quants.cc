@@ -101,6 +101,7 @@ void dequantize(GgmlType type, std::span<const std::byte> bytes, float* out, std
           "dequantize() knows the type and gets whole blocks");
   const std::int64_t blocks = n / info->block_elements;
   require(static_cast<std::int64_t>(bytes.size()) == blocks * info->block_bytes, "bytes and elements agree");
+  if (n == 0) return;  // an empty tensor may have no memory behind it
   const std::byte* in = bytes.data();
   switch (type) {
     case GgmlType::F32:

@@ -31,6 +31,11 @@ TEST(Quants, DecodeBitForBitAsTheReference) {
   }
 }
 
+TEST(Quants, AnEmptyTensorNeedsNoMemory) {
+  for (const GgmlType type : {GgmlType::F32, GgmlType::F16, GgmlType::Q4_1})
+    EXPECT_NO_THROW(dequantize(type, {}, nullptr, 0));
+}
+
 TEST(Quants, EveryHalfSurvivesTheWayToFloatAndBack) {
   for (std::uint32_t half = 0; half < 65536; ++half) {
     const float value = half_to_float(static_cast<std::uint16_t>(half));

@@ -1,0 +1,77 @@
+"""Seeds for the fuzz targets: small valid files of each kind, written with the PyPI packages gguf and safetensors.
+
+    python3 tests/fuzz/make_corpus.py FOLDER    # makes FOLDER/gguf, FOLDER/model, FOLDER/safetensors, FOLDER/adapter_config
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import gguf
+import numpy as np
+from gguf.quants import quantize
+from safetensors.numpy import save_file
+
+HIDDEN, FFN, VOCAB = 32, 32, 5
+SHAPES = {
+    "token_embd": (VOCAB, HIDDEN),
+    "blk.0.attn_norm": (HIDDEN,),
+    "blk.0.ffn_down": (HIDDEN, FFN),
+    "blk.0.ffn_gate": (FFN, HIDDEN),
+    "blk.0.ffn_up": (FFN, HIDDEN),
+    "blk.0.ffn_norm": (HIDDEN,),
+    "blk.0.attn_k": (HIDDEN // 2, HIDDEN),
+    "blk.0.attn_output": (HIDDEN, HIDDEN),
+    "blk.0.attn_q": (HIDDEN, HIDDEN),
+    "blk.0.attn_v": (HIDDEN // 2, HIDDEN),
+    "output_norm": (HIDDEN,),
+}
+
+
+def model(path, kind, rng):
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(1)
+    writer.add_context_length(64)
+    writer.add_embedding_length(HIDDEN)
+    writer.add_feed_forward_length(FFN)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list([f"<{i}>" for i in range(VOCAB)])
+    writer.add_token_types([1] * VOCAB)
+    writer.add_token_merges(["< 1"])
+    writer.add_eos_token_id(2)
+    writer.add_bool("tokenizer.ggml.add_bos_token", False)
+    for name, shape in SHAPES.items():
+        values = rng.standard_normal(shape).astype(np.float32)
+        if len(shape) == 1 or kind == gguf.GGMLQuantizationType.F32:
+            writer.add_tensor(name + ".weight", values)
+        else:
+            writer.add_tensor(name + ".weight", quantize(values, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def main():
+    folder = Path(sys.argv[1])
+    for name in ("gguf", "model", "safetensors", "adapter_config"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(1)
+    for kind in ("F32", "BF16", "Q8_0", "Q4_0", "Q4_1"):
+        path = folder / "model" / f"{kind}.gguf"
+        model(path, gguf.GGMLQuantizationType[kind], rng)
+        (folder / "gguf" / path.name).write_bytes(path.read_bytes())
+    tensors = {"a": rng.standard_normal((2, 3)).astype(np.float32), "b": rng.standard_normal(4).astype(np.float16)}
+    save_file(tensors, folder / "safetensors" / "two", {"format": "pt"})
+    save_file({"i": np.arange(3), "e": np.zeros((0, 2), np.float32)}, folder / "safetensors" / "integers")
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "lora_dropout": 0.1, "target_modules": ["q_proj"], "bias": "none"}
+    (folder / "adapter_config" / "plain").write_text(json.dumps(config))
+    (folder / "adapter_config" / "all").write_text(json.dumps({**config, "target_modules": "all-linear", "rank_pattern": {}}))
+
+
+if __name__ == "__main__":
+    main()
