@@ -82,6 +82,21 @@ constexpr std::array kPointingElsewhere = {"for more information",
                                            "see [",
                                            "learn more"};
 
+// Words that point to another place of the document: the sentence does not stand alone.
+constexpr std::array kElsewhere = {" above",           " below",          "in this section",   "this document",
+                                   "this page",        "this chapter",    "this appendix",     "this readme",
+                                   "previous section", "next section",    "table of contents", "this table",
+                                   "this figure",      "following table", "following figure",  "as follows"};
+
+bool points_within_document(std::string_view answer) {
+  const std::string lower = lower_ascii(answer);
+  if (std::any_of(kElsewhere.begin(), kElsewhere.end(),
+                  [&lower](std::string_view phrase) { return lower.find(phrase) != std::string::npos; }))
+    return true;
+  // "the following steps" is fine together with the steps.
+  return lower.find("the following") != std::string::npos && lower.find('\n') == std::string::npos;
+}
+
 bool starts_with_phrase(std::string_view lower, const auto& phrases) {
   return std::any_of(phrases.begin(), phrases.end(), [lower](std::string_view phrase) {
     return lower.starts_with(phrase) &&
@@ -266,7 +281,8 @@ class Finder {
 
   bool worth(const Window& window) const {
     if (introduces(units_[window.begin]) && window.end == window.begin + 1) return false;
-    return substantive(answer_of(window));
+    const std::string answer = answer_of(window);
+    return substantive(answer) && !points_within_document(answer);
   }
 
   const SectionRow& section_;

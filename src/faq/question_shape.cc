@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "faq/units.h"
 #include "faq/words.h"
+#include "text/token_f1.h"
 
 namespace faqsmith {
 namespace {
@@ -46,6 +47,26 @@ constexpr std::array kLeaks = {
     "<|",        "|>",        "as an ai",     "[inst",           "```",      "original question", "new question",
     "here is",   "here's",    "same meaning", "different words", "user:",    "example:",          "i'm sorry",
     "write a",   "write one", "text:"};
+
+// How a small model begins when it answers instead of asking.
+constexpr std::array kReplyStarts = {"yes",        "no",         "ok",         "okay",     "sure",      "of course",
+                                     "i'm sorry",  "i am sorry", "i'll",       "here are", "that's",    "certainly",
+                                     "you can",    "you should", "you need",   "you are",  "you don't", "it is",
+                                     "it's",       "this is",    "i can help", "thank",    "hello",     "hi ",
+                                     "to install", "to use",     "there are",  "there is", "the answer"};
+
+bool replies(std::string_view text) {
+  return std::any_of(kReplyStarts.begin(), kReplyStarts.end(), [text](std::string_view start) {
+    return text.starts_with(start) && (text.size() == start.size() || start.ends_with(" ") ||
+                                       std::isalpha(static_cast<unsigned char>(text[start.size()])) == 0);
+  });
+}
+
+// A statement: it ends like one, or is too long for a search and asks nowhere.
+bool states(std::string_view text) {
+  if (trim(text).ends_with(".")) return true;
+  return !asks(text) && words_of(text).size() > 7;
+}
 
 bool contains_any(std::string_view text, const auto& phrases) {
   return std::any_of(phrases.begin(), phrases.end(),
@@ -142,12 +163,13 @@ std::vector<std::string> question_faults(std::string_view question, std::string_
   const std::string text = lower_ascii(squeeze(question));
   const std::vector<std::string> words = words_of(text);
   if (content_words(text).empty() || words.size() < 2 || text.size() < 8) faults.emplace_back("too_short");
-  if (words.size() > 48 || text.size() > 320) faults.emplace_back("too_long");
-  if (!asks(question)) faults.emplace_back("not_a_question");
+  if (words.size() > 26 || text.size() > 220) faults.emplace_back("too_long");
+  if (states(text)) faults.emplace_back("not_a_question");
+  if (replies(text)) faults.emplace_back("replies");
   if (trim(question).find('\n') != std::string_view::npos) faults.emplace_back("several_lines");
   if (contains_any(text, kPointers)) faults.emplace_back("not_standalone");
   if (contains_any(text, kLeaks)) faults.emplace_back("template_leak");
-  if (copies_answer(text, answer)) faults.emplace_back("echo_answer");
+  if (copies_answer(text, answer) || token_f1(answer, text) > 0.6) faults.emplace_back("echo_answer");
   if (repeats_itself(words)) faults.emplace_back("repeats");
   if (has_wide_letters(text) && !has_wide_letters(section)) faults.emplace_back("wrong_script");
   return faults;

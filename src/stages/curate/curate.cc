@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/strings.h"
 #include "faq/fact_finder.h"
+#include "faq/pair_key.h"
 #include "faq/retrieval.h"
 #include "faq/unanswerable.h"
 #include "stages/curate/judge.h"
@@ -216,10 +217,10 @@ void judge_wordings(Database& db, Material& material, const CurateOptions& optio
   }
   if (options.score_per_fact > 0) measure_likelihood(db, to_score, options, judge, reporter);
   for (auto& [fact, group] : groups) {
-    std::vector<Candidate*> teacher;
+    std::vector<Candidate*> doubtful;
     for (Candidate* candidate : group)
-      if (candidate->pair.form == "teacher") teacher.push_back(candidate);
-    judge_understanding(teacher, anchor_of(group), options);
+      if (is_from_teacher(candidate->pair.form) || candidate->pair.form == "derived") doubtful.push_back(candidate);
+    judge_understanding(doubtful, anchor_of(group), options);
   }
   settle_between_facts(material.candidates);
   for (auto& [fact, group] : groups) keep_best(group, options);
@@ -250,7 +251,7 @@ void count(const Material& material, StageReport& report) {
     report.counts[candidate.in() ? "kept" : "rejected"] += 1;
     for (const std::string& reason : candidate.reasons) report.counts["rejected " + reason] += 1;
     if (candidate.in() && candidate.pair.fact_id) facts[*candidate.pair.fact_id] = true;
-    if (candidate.pair.form != "teacher") continue;
+    if (!is_from_teacher(candidate.pair.form)) continue;
     report.counts["funnel parsed"] += 1;
     const bool grounded =
         !failed_any(candidate, {"quote_missing", "number_not_in_source", "name_not_in_source", gate::kInvented});

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "faq/evidence.h"
+#include "faq/pair_key.h"
 #include "faq/privacy.h"
 #include "faq/question_shape.h"
 #include "faq/words.h"
@@ -18,7 +19,12 @@ constexpr double kSearchBonus = 0.25;  // in units of gain share: search and lik
 constexpr double kVariety = 0.5;       // how much likeness to a kept wording costs
 
 bool is_teacher(const Candidate& candidate) {
-  return candidate.pair.form == "teacher";
+  return is_from_teacher(candidate.pair.form);
+}
+
+// Wordings that may be wrong: a teacher's, and those made of statements.
+bool is_doubtful(const Candidate& candidate) {
+  return is_teacher(candidate) || candidate.pair.form == "derived";
 }
 
 double score_or(const Candidate& candidate, const char* name, double otherwise) {
@@ -64,7 +70,7 @@ void judge_by_rules(Candidate& candidate, const FactSource& source) {
   for (const std::string& fault : evidence_faults(pair.answer, source.fact.quote, source.section_text,
                                                   source.heading + "\n" + source.source_title + "\n[e-mail]"))
     candidate.fail(fault);
-  if (!is_teacher(candidate)) return;
+  if (!is_doubtful(candidate)) return;
   for (const std::string& fault : question_faults(pair.question, pair.answer, source.section_text))
     candidate.fail(fault);
   const std::string known =
@@ -94,23 +100,28 @@ void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index
 }
 
 std::vector<Candidate*> pick_for_scoring(std::vector<Candidate*> of_fact, const CurateOptions& options) {
-  std::erase_if(of_fact, [](const Candidate* candidate) { return !candidate->in() || !is_teacher(*candidate); });
-  std::stable_sort(of_fact.begin(), of_fact.end(), [](const Candidate* a, const Candidate* b) {
-    const double x = score_or(*a, score::kSearchRank, 0), y = score_or(*b, score::kSearchRank, 0);
-    return (x == 0 ? 99 : x) < (y == 0 ? 99 : y);
-  });
+  std::erase_if(of_fact, [](const Candidate* candidate) { return !candidate->in() || !is_doubtful(*candidate); });
+  const auto place = [](const Candidate* candidate) {
+    const double rank = score_or(*candidate, score::kSearchRank, 0);
+    return candidate->pair.form == "derived" ? -1 : rank == 0 ? 99 : rank;
+  };
+  std::stable_sort(of_fact.begin(), of_fact.end(),
+                   [&place](const Candidate* a, const Candidate* b) { return place(a) < place(b); });
   const auto most = static_cast<std::size_t>(options.score_per_fact > 0 ? options.score_per_fact : 1000);
   std::vector<Candidate*> chosen;
+  std::map<std::string, std::size_t> taken;  // by form: both kinds of teacher wordings get half of the places
   for (Candidate* candidate : of_fact) {
     const bool close = std::any_of(chosen.begin(), chosen.end(), [&](const Candidate* other) {
       return wording_overlap(candidate->pair.question, other->pair.question) >= options.distinct_below;
     });
+    std::size_t& n = taken[candidate->pair.form];
     if (close) {
       candidate->fail(gate::kNearDuplicate);
-    } else if (chosen.size() == most) {
+    } else if (chosen.size() >= most || (is_teacher(*candidate) && n * 2 >= most + 1 && taken.size() > 1)) {
       candidate->fail(gate::kNotAmongBest);
     } else {
       chosen.push_back(candidate);
+      ++n;
     }
   }
   return chosen;
@@ -127,28 +138,46 @@ void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, 
   }
 }
 
-void keep_best(const std::vector<Candidate*>& of_fact, const CurateOptions& options) {
-  std::vector<Candidate*> left, kept;
-  for (Candidate* candidate : of_fact)
-    if (candidate->in() && is_teacher(*candidate)) left.push_back(candidate);
-  while (!left.empty() && kept.size() < static_cast<std::size_t>(std::max(0, options.keep_per_fact))) {
-    std::size_t best = 0;
-    double best_value = -1e9, best_overlap = 0;
-    for (std::size_t i = 0; i < left.size(); ++i) {
-      double overlap = 0;
-      for (const Candidate* other : kept)
-        overlap = std::max(overlap, wording_overlap(left[i]->pair.question, other->pair.question));
-      const double value = quality(*left[i]) - kVariety * overlap;
-      if (value <= best_value) continue;
-      best = i;
-      best_value = value;
-      best_overlap = overlap;
-    }
-    left[best]->scores[score::kOverlap] = best_overlap;
-    kept.push_back(left[best]);
-    left.erase(left.begin() + static_cast<std::ptrdiff_t>(best));
+namespace {
+
+// The wording that adds most: good, and unlike those already kept.
+std::size_t best_addition(const std::vector<Candidate*>& left, const std::vector<Candidate*>& kept) {
+  std::size_t best = 0;
+  double best_value = -1e9;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    double overlap = 0;
+    for (const Candidate* other : kept)
+      overlap = std::max(overlap, wording_overlap(left[i]->pair.question, other->pair.question));
+    left[i]->scores[score::kOverlap] = overlap;
+    const double value = quality(*left[i]) - kVariety * overlap;
+    if (value <= best_value) continue;
+    best = i;
+    best_value = value;
   }
-  for (Candidate* candidate : left) candidate->fail(gate::kNotAmongBest);
+  return best;
+}
+
+}  // namespace
+
+void keep_best(const std::vector<Candidate*>& of_fact, const CurateOptions& options) {
+  // Reworded and asked wordings take turns: ranked together, those asked of the answer win by repeating its words.
+  std::map<std::string, std::vector<Candidate*>> left;
+  for (Candidate* candidate : of_fact)
+    if (candidate->in() && is_teacher(*candidate)) left[candidate->pair.form].push_back(candidate);
+  std::vector<Candidate*> kept;
+  const auto most = static_cast<std::size_t>(std::max(0, options.keep_per_fact));
+  for (bool any = true; any && kept.size() < most;) {
+    any = false;
+    for (auto& [form, candidates] : left) {
+      if (candidates.empty() || kept.size() >= most) continue;
+      any = true;
+      const std::size_t best = best_addition(candidates, kept);
+      kept.push_back(candidates[best]);
+      candidates.erase(candidates.begin() + static_cast<std::ptrdiff_t>(best));
+    }
+  }
+  for (auto& [form, candidates] : left)
+    for (Candidate* candidate : candidates) candidate->fail(gate::kNotAmongBest);
 }
 
 void settle_between_facts(std::vector<Candidate>& candidates) {

@@ -54,7 +54,7 @@ void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index
 // anchor: the gain of the fact's original question, or of its best wordings if it has none.
 void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, const CurateOptions& options);
 
-// Keeps the best keep_per_fact, trading quality against likeness to those already kept.
+// Keeps the best keep_per_fact of the teacher's, trading quality against likeness to those already kept.
 void keep_best(const std::vector<Candidate*>& of_fact, const CurateOptions& options);
 
 // The same question for two facts: the fact that search prefers keeps it.

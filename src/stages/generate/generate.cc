@@ -14,6 +14,8 @@
 #include "faq/question_forms.h"
 #include "faq/refusal.h"
 #include "faq/retrieval.h"
+#include "faq/rewording.h"
+#include "faq/statement_questions.h"
 #include "faq/unanswerable.h"
 #include "stages/generate/plan.h"
 #include "stages/generate/wordings.h"
@@ -31,6 +33,7 @@ std::string options_json(const GenerateOptions& options, const ChatModel& teache
   json["topic"] = options.topic;
   json["example_questions"] = options.example_questions;
   json["samples_per_fact"] = options.samples_per_fact;
+  json["rule_wordings"] = options.rule_wordings;
   json["temperature"] = options.temperature;
   json["top_p"] = options.top_p;
   json["question_max_tokens"] = options.question_max_tokens;
@@ -61,9 +64,38 @@ void put_pair(Database& db, const FactRow& fact, std::string_view question, std:
   add_pair(db, pair);
 }
 
-// Facts, their original questions and the forms by rule: cheap and without a model, so one transaction holds them all.
+struct RuleWording {
+  std::string form, question;
+};
+
+// Everything that can be asked about a fact without a teacher.
+std::vector<RuleWording> rule_wordings_of(const FoundFact& found, const SectionRow& section,
+                                          const GenerateOptions& options) {
+  std::vector<RuleWording> wordings;
+  const auto most = static_cast<std::size_t>(std::max(0, options.rule_wordings));
+  const std::uint64_t seed = mix_seed(options.seed, hash64(found.fact.key));
+  std::vector<std::string> bases;
+  if (found.question.empty()) {
+    for (const FormedQuestion& form : heading_forms(section.heading_path))
+      wordings.push_back({form.form, form.question});
+    const std::string search = search_words(found.fact.heading, found.fact.answer);
+    if (!search.empty()) wordings.push_back({"keywords", search});
+    bases = statement_questions(found.fact.answer);
+    for (const std::string& question : bases) wordings.push_back({"derived", question});
+  } else {
+    for (const FormedQuestion& form : question_forms(found.question)) wordings.push_back({form.form, form.question});
+    bases = {found.question};
+  }
+  for (const std::string& base : bases)
+    for (std::string& text : rule_rewordings(base, most / bases.size(), seed))
+      wordings.push_back({"rule", std::move(text)});
+  return wordings;
+}
+
+// Facts, their original questions and the wordings by rule: cheap and without a model, so one transaction holds them
+// all.
 std::vector<std::vector<FactToWord>> store_facts(Database& db, const std::vector<SectionFacts>& planned,
-                                                 StageReport& report) {
+                                                 const GenerateOptions& options, StageReport& report) {
   std::vector<std::vector<FactToWord>> by_source;
   RowId source = -1;
   db.transaction([&] {
@@ -75,11 +107,11 @@ std::vector<std::vector<FactToWord>> store_facts(Database& db, const std::vector
         fact.id = add_fact(db, fact);
         const bool harvested = !found.question.empty();
         if (harvested) put_pair(db, fact, found.question, "original");
-        const auto forms = harvested ? question_forms(found.question) : heading_forms(entry.section.heading_path);
-        for (const FormedQuestion& form : forms) put_pair(db, fact, form.question, form.form);
+        const std::vector<RuleWording> wordings = rule_wordings_of(found, entry.section, options);
+        for (const RuleWording& wording : wordings) put_pair(db, fact, wording.question, wording.form);
         by_source.back().push_back({fact, found.question});
         report.counts[harvested ? "harvested" : "quoted"] += 1;
-        report.counts["forms"] += static_cast<double>(forms.size());
+        report.counts["forms"] += static_cast<double>(wordings.size());
         report.counts["facts"] += 1;
       }
     }
@@ -87,13 +119,14 @@ std::vector<std::vector<FactToWord>> store_facts(Database& db, const std::vector
   return by_source;
 }
 
-std::string batch_key(const std::vector<FactToWord>& facts, const GenerateOptions& options, const ChatModel& teacher) {
+std::string batch_key(const WordingBatch& batch, const GenerateOptions& options, const ChatModel& teacher) {
   Sha256 hash;
   // Options that change neither the prompts nor the sampling must not change the key: work would be thrown away.
   hash.update(fmt::format("wording {} {} {} {} {} {} {} {}\n", kSemantics, options.seed, teacher.id(), options.topic,
                           options.samples_per_fact, options.temperature, options.top_p, options.question_max_tokens));
   for (const std::string& example : options.example_questions) hash.update(example + "\n");
-  for (const FactToWord& fact : facts) hash.update(fact.fact.key + "\n");
+  for (const Shot& shot : batch.voice.reword_shots) hash.update(shot.given + "\x1f" + shot.wanted + "\n");
+  for (const FactToWord& fact : batch.facts) hash.update(fact.fact.key + "\n");
   return hash.hex();
 }
 
@@ -108,7 +141,7 @@ RequestRow journal_row(const WordingRequest& request, const ChatReply& reply, co
   RequestRow row;
   row.section_id = fact.section_id;
   row.fact_id = fact.id;
-  row.kind = request.kind;
+  row.kind = "wording";
   row.prompt_hash = prompt_hash(request.chat);
   row.seed = fmt::format("{}", request.chat.sampling.seed);
   row.reply = reply.text;
@@ -120,10 +153,10 @@ RequestRow journal_row(const WordingRequest& request, const ChatReply& reply, co
 }
 
 // Asks for one batch and stores all of it or nothing.
-void run_batch(Database& db, const std::vector<FactToWord>& facts, const std::string& key,
-               const GenerateOptions& options, ChatModel& teacher, const std::function<void(std::size_t)>& on_done) {
+void run_batch(Database& db, const WordingBatch& batch, const std::string& key, const GenerateOptions& options,
+               ChatModel& teacher, const std::function<void(std::size_t)>& on_done) {
   const bool constrained = teacher.n_parameters() >= kJsonTeacherParameters;
-  const std::vector<WordingRequest> requests = wording_requests(facts, options, constrained);
+  const std::vector<WordingRequest> requests = wording_requests(batch, options, constrained);
   std::vector<ChatRequest> chats;
   chats.reserve(requests.size());
   for (const WordingRequest& request : requests) chats.push_back(request.chat);
@@ -132,7 +165,7 @@ void run_batch(Database& db, const std::vector<FactToWord>& facts, const std::st
   db.transaction([&] {
     std::set<std::string> seen;  // fact and question
     for (std::size_t i = 0; i < requests.size(); ++i) {
-      const FactToWord& fact = facts[requests[i].fact];
+      const FactToWord& fact = batch.facts[requests[i].fact];
       ReadReply read = read_reply(replies[i], fact, constrained);
       if (read.outcome == "kept" && !seen.insert(fact.fact.key + lower_ascii(read.question)).second)
         read = {read.question, "rejected", "same words as another reply"};
@@ -140,20 +173,27 @@ void run_batch(Database& db, const std::vector<FactToWord>& facts, const std::st
       row.batch = key;
       row.ordinal = static_cast<std::int64_t>(i);
       const RowId id = add_request(db, row);
-      if (read.outcome == "kept") put_pair(db, fact.fact, read.question, "teacher", id);
+      if (read.outcome == "kept") put_pair(db, fact.fact, read.question, requests[i].form, id);
     }
   });
 }
 
-std::vector<std::vector<FactToWord>> batches_of(const std::vector<std::vector<FactToWord>>& by_source,
-                                                int facts_per_batch) {
-  std::vector<std::vector<FactToWord>> batches;
-  const auto size = static_cast<std::size_t>(std::max(1, facts_per_batch));
+// Facts of one source, a few at a time. The few-shot turns are those of the source, so a batch depends on nothing else.
+std::vector<WordingBatch> batches_of(const std::vector<std::vector<FactToWord>>& by_source,
+                                     const GenerateOptions& options) {
+  std::vector<WordingBatch> batches;
+  const auto size = static_cast<std::size_t>(std::max(1, options.facts_per_batch));
   for (const auto& facts : by_source) {
+    TeacherVoice voice{options.topic, options.example_questions, {}, {}};
+    std::vector<Shot> own;
+    for (const FactToWord& fact : facts)
+      if (!fact.question.empty()) own.push_back({fact.question, fact.fact.answer});
+    add_own_shots(voice, own);
     for (std::size_t begin = 0; begin < facts.size(); begin += size) {
       const std::size_t end = std::min(facts.size(), begin + size);
-      batches.emplace_back(facts.begin() + static_cast<std::ptrdiff_t>(begin),
-                           facts.begin() + static_cast<std::ptrdiff_t>(end));
+      batches.push_back(
+          {{facts.begin() + static_cast<std::ptrdiff_t>(begin), facts.begin() + static_cast<std::ptrdiff_t>(end)},
+           voice});
     }
   }
   return batches;
@@ -162,13 +202,13 @@ std::vector<std::vector<FactToWord>> batches_of(const std::vector<std::vector<Fa
 void ask_teacher(Database& db, const std::vector<std::vector<FactToWord>>& by_source, const GenerateOptions& options,
                  ChatModel& teacher, Reporter& reporter) {
   if (options.samples_per_fact <= 0) return;
-  const auto batches = batches_of(by_source, options.facts_per_batch);
+  const auto batches = batches_of(by_source, options);
   std::int64_t total = 0, done = 0;
-  for (const auto& batch : batches) total += static_cast<std::int64_t>(batch.size()) * options.samples_per_fact;
+  for (const auto& batch : batches) total += static_cast<std::int64_t>(batch.facts.size()) * options.samples_per_fact;
   reporter.begin("write wordings", total, "requests");
   for (const auto& batch : batches) {
     stop_if_interrupted();
-    const std::int64_t size = static_cast<std::int64_t>(batch.size()) * options.samples_per_fact;
+    const std::int64_t size = static_cast<std::int64_t>(batch.facts.size()) * options.samples_per_fact;
     const std::string key = batch_key(batch, options, teacher);
     if (!batch_done(db, key)) {
       std::int64_t in_batch = 0;
@@ -215,19 +255,26 @@ void count_requests(Database& db, StageReport& report) {
 }  // namespace
 
 GenerateForecast forecast_generate(Workspace& workspace, const GenerateOptions& options, const ChatModel& teacher) {
-  const std::vector<SectionRow> sections = list_sections(workspace.db());
+  const FactPlan plan = plan_facts(list_sections(workspace.db()), options, teacher);
+  std::vector<std::vector<FactToWord>> by_source;
   GenerateForecast forecast;
-  const bool constrained = teacher.n_parameters() >= kJsonTeacherParameters;
-  for (const SectionFacts& entry : plan_facts(sections, options, teacher).sections) {
+  RowId source = -1;
+  for (const SectionFacts& entry : plan.sections) {
+    if (entry.section.source_id != source) by_source.emplace_back();
+    source = entry.section.source_id;
     for (const FoundFact& found : entry.facts) {
+      by_source.back().push_back({found.fact, found.question});
       ++forecast.n_facts;
       forecast.n_harvested += found.question.empty() ? 0 : 1;
-      for (const WordingRequest& request : wording_requests({{found.fact, found.question}}, options, constrained)) {
-        ++forecast.n_requests;
-        // Characters over four is near enough for a forecast; counting 36 prompts a fact exactly would cost seconds.
-        for (const Message& message : request.chat.messages)
-          forecast.n_prompt_tokens += static_cast<std::int64_t>(message.text.size() / 4 + 5);
-      }
+    }
+  }
+  const bool constrained = teacher.n_parameters() >= kJsonTeacherParameters;
+  for (const WordingBatch& batch : batches_of(by_source, options)) {
+    for (const WordingRequest& request : wording_requests(batch, options, constrained)) {
+      ++forecast.n_requests;
+      // Bytes over four is near enough for a forecast; counting every prompt exactly would cost seconds.
+      for (const Message& message : request.chat.messages)
+        forecast.n_prompt_tokens += static_cast<std::int64_t>(message.text.size() / 4 + 5);
     }
   }
   forecast.n_new_tokens = forecast.n_requests * 17;  // measured mean length of a small teacher's question
@@ -255,7 +302,7 @@ StageReport generate(Workspace& workspace, const GenerateOptions& options, ChatM
       report.counts[what] = n;
       reporter.warn(fmt::format("{} {}: private data in the documents is not trained on", what, n));
     }
-    const auto by_source = store_facts(db, plan.sections, report);
+    const auto by_source = store_facts(db, plan.sections, options, report);
     ask_teacher(db, by_source, options, teacher, reporter);
     add_unanswerable(db, options, report);
     count_requests(db, report);

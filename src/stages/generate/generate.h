@@ -16,7 +16,8 @@ struct GenerateOptions {
   std::uint64_t seed = 1;
   std::string topic;                           // what the documents are about; may be empty
   std::vector<std::string> example_questions;  // steer the teacher's few-shot prompts
-  int samples_per_fact = 36;  // wordings asked for each fact; a quarter of them by "ask", the rest by "reword"
+  int samples_per_fact = 64;  // wordings asked for each fact: half reword its question, half are asked of its answer
+  int rule_wordings = 14;     // wordings by rule for each fact
   double temperature = 0.85;
   double top_p = 0.95;
   int question_max_tokens = 40;
@@ -37,8 +38,8 @@ struct GenerateForecast {
 [[nodiscard]] GenerateForecast forecast_generate(Workspace& workspace, const GenerateOptions& options,
                                                  const ChatModel& teacher);
 
-// Counts: sections, facts, harvested, quoted, forms, asked, kept, rejected, failed (requests), unanswerable.
-// Throws Error(Input) if there are no sections or no fact was found.
+// Counts: sections, facts, harvested, quoted, forms (all wordings by rule), asked, kept, rejected, failed (requests),
+// unanswerable. Throws Error(Input) if there are no sections or no fact was found.
 [[nodiscard]] StageReport generate(Workspace& workspace, const GenerateOptions& options, ChatModel& teacher,
                                    Reporter& reporter);
 

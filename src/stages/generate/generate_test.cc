@@ -73,7 +73,7 @@ TEST(Generate, ResumesAfterAnInterruptionWithTheSameRows) {
   SilentReporter reporter;
   (void)generate(whole.get(), small_options(), teacher, reporter);
   struct DyingModel final : public ChatModel {
-    explicit DyingModel(FakeChatModel& inner) : inner(inner) {}
+    explicit DyingModel(FakeChatModel& wrapped) : inner(wrapped) {}
     std::vector<ChatReply> generate(const std::vector<ChatRequest>& requests,
                                     const std::function<void(std::size_t)>& done) override {
       if (++calls == 3) throw Error(Kind::Device, "killed");
@@ -159,10 +159,13 @@ TEST(Generate, ForecastEqualsWhatIsAsked) {
 TEST(WordingRequests, SteerByExamplesAndDifferInSeed) {
   GenerateOptions options = small_options();
   options.example_questions = {"why wont it start"};
-  FactRow fact;
-  fact.key = "k";
-  fact.answer = "Open it.";
-  const auto requests = wording_requests({{fact, "How do I open it?"}}, options, false);
+  WordingBatch batch;
+  batch.voice.examples = options.example_questions;
+  batch.facts.resize(1);
+  batch.facts[0].fact.key = "k";
+  batch.facts[0].fact.answer = "Open it.";
+  batch.facts[0].question = "How do I open it?";
+  const auto requests = wording_requests(batch, options, false);
   std::set<std::uint64_t> seeds;
   for (const auto& request : requests) {
     seeds.insert(request.chat.sampling.seed);

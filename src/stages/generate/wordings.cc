@@ -1,39 +1,47 @@
 // Requests and replies of the wording batches.
 #include "stages/generate/wordings.h"
 
+#include <array>
+
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/strings.h"
 #include "faq/question_shape.h"
-#include "faq/teacher_prompts.h"
 #include "faq/words.h"
 
 namespace faqsmith {
 namespace {
 
-// Of a fact with a question of its own, one sample in four is asked of the answer; without one, all are.
-bool asks_of_text(const FactToWord& fact, int sample) {
-  return fact.question.empty() || sample % 4 == 3;
+// How one sample is asked for. Half of the samples reword the question, the other half is asked of the answer, with and
+// without the question beside it: measured, the mixture is worth more than as many samples of one kind.
+enum class Ask { Reword, Text, TextUnderHeading };
+
+Ask ask_of(const FactToWord& fact, int sample) {
+  if (fact.question.empty()) return sample % 2 == 0 ? Ask::TextUnderHeading : Ask::Text;
+  if (sample % 2 == 0) return Ask::Reword;
+  return sample % 4 == 1 ? Ask::Text : Ask::TextUnderHeading;
 }
 
 }  // namespace
 
-std::vector<WordingRequest> wording_requests(const std::vector<FactToWord>& facts, const GenerateOptions& options,
+std::vector<WordingRequest> wording_requests(const WordingBatch& batch, const GenerateOptions& options,
                                              bool constrained) {
-  const TeacherVoice voice{options.topic, options.example_questions};
   std::vector<WordingRequest> requests;
-  for (std::size_t f = 0; f < facts.size(); ++f) {
-    const std::uint64_t fact_seed = mix_seed(options.seed, hash64(facts[f].fact.key));
-    int reworded = 0, asked = 0;
+  for (std::size_t f = 0; f < batch.facts.size(); ++f) {
+    const FactToWord& fact = batch.facts[f];
+    const std::uint64_t fact_seed = mix_seed(options.seed, hash64(fact.fact.key));
+    std::array<int, 3> asked{};  // by kind: the next prompt variant
     for (int sample = 0; sample < options.samples_per_fact; ++sample) {
       WordingRequest request;
       request.fact = f;
-      request.kind = "wording";
-      if (asks_of_text(facts[f], sample)) {
-        request.chat.messages =
-            ask_messages(asked++ % kPromptVariants, voice, facts[f].fact.heading, facts[f].fact.answer);
+      const Ask ask = ask_of(fact, sample);
+      const int variant = asked[static_cast<std::size_t>(ask)]++ % kPromptVariants;
+      request.form = ask == Ask::Reword ? "teacher" : "asked";
+      if (ask == Ask::Reword) {
+        request.chat.messages = reword_messages(variant, batch.voice, fact.question);
       } else {
-        request.chat.messages = reword_messages(reworded++ % kPromptVariants, voice, facts[f].question);
+        const std::string heading = ask == Ask::Text ? "" : fact.fact.heading;
+        request.chat.messages = ask_messages(variant, batch.voice, heading, fact.fact.answer);
       }
       Sampling& sampling = request.chat.sampling;
       sampling.temperature = options.temperature;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "faq/teacher_prompts.h"
 #include "stages/generate/generate.h"
 #include "store/records.h"
 
@@ -15,13 +16,19 @@ struct FactToWord {
 
 struct WordingRequest {
   std::size_t fact = 0;  // index into the batch
-  std::string kind;      // wording: the journal's kind
+  std::string form;      // teacher (a question reworded) or asked (of a text): what pairs.form will say
   ChatRequest chat;
 };
 
+// One batch: facts of one source and how its teacher is spoken to.
+struct WordingBatch {
+  std::vector<FactToWord> facts;
+  TeacherVoice voice;
+};
+
 // samples_per_fact requests a fact; a pure function of its arguments.
-[[nodiscard]] std::vector<WordingRequest> wording_requests(const std::vector<FactToWord>& facts,
-                                                           const GenerateOptions& options, bool constrained);
+[[nodiscard]] std::vector<WordingRequest> wording_requests(const WordingBatch& batch, const GenerateOptions& options,
+                                                           bool constrained);
 
 // What became of one reply. outcome: kept (question is set), rejected or failed (reason is set).
 struct ReadReply {

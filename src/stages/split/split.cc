@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/strings.h"
+#include "faq/pair_key.h"
 #include "faq/words.h"
 #include "store/tables.h"
 
@@ -44,14 +45,14 @@ std::string assign(const PairRow& pair, const std::string& cluster, const SplitO
   if (pair.form == "unanswerable") return place_of(pair.key, options.seed) < options.refusal_test ? "refusal" : "train";
   if (!pair.fact_id) return "train";  // imported rows that are not held out
   if (place_of(cluster, options.seed) < options.unseen_facts) return "unseen";
-  if (pair.form != "teacher") return "train";
+  if (!is_from_teacher(pair.form)) return "train";
   const double place = place_of(pair.key, options.seed);
   if (place < options.reworded) return good_test_wording(pair, options.min_quality) ? "reworded" : "train";
   return place < options.reworded + options.validation ? "validation" : "train";
 }
 
-// Of each fact: a held-out wording may not be close to a training one. The rule forms stay, a teacher wording gives way
-// to the test item, so that tests stay where their hash put them.
+// Of each fact: a held-out wording may not be close to a training one. The original and its simple forms stay; every
+// other training wording gives way to the test item, so that tests stay where their hash put them.
 void keep_apart(const std::vector<Placed*>& of_fact, const SplitOptions& options) {
   for (Placed* test : of_fact) {
     if (test->part != "reworded") continue;
@@ -59,7 +60,9 @@ void keep_apart(const std::vector<Placed*>& of_fact, const SplitOptions& options
       if (other == test || (other->part != "train" && other->part != "validation" && other->part != "reworded"))
         continue;
       if (wording_overlap(test->pair.question, other->pair.question) < options.distinct_below) continue;
-      const bool gives_way = other->pair.form == "teacher" && other->part != "reworded";
+      const std::string& form = other->pair.form;
+      const bool gives_way =
+          (is_from_teacher(form) || form == "rule" || form == "derived") && other->part != "reworded";
       if (gives_way) {
         other->part.clear();
       } else {
