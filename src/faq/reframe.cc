@@ -117,11 +117,14 @@ std::vector<std::string> reframe(std::string_view question, int n, std::uint64_t
   constexpr int kTriesPerWording = 6;
   for (int tries = 0; tries < kTriesPerWording * n && out.size() < static_cast<std::size_t>(n); ++tries) {
     const std::size_t pick = rng.below(frames.size() + 2);  // the question itself counts twice
-    std::string wording = swap_words(pick < frames.size() ? frames[pick] : original, rng);
-    if (rng.uniform() < 0.5) wording = drop_words(wording, rng);
-    add(casual(wording, rng));
+    add(casual(swap_words(pick < frames.size() ? frames[pick] : original, rng), rng));
   }
   return out;
+}
+
+std::string vary(std::string_view question, std::uint64_t seed) {
+  Rng rng(seed);
+  return casual(drop_words(swap_words(std::string(question), rng), rng), rng);
 }
 
 }  // namespace faqsmith

@@ -14,7 +14,11 @@ namespace faqsmith {
 [[nodiscard]] std::vector<std::string> other_openings(std::string_view question);
 
 // At most n distinct wordings, none equal to the question: all openings first, then openings (or the question itself)
-// with synonyms and dropped words. A pure function of its arguments.
+// with synonyms. A pure function of its arguments.
 [[nodiscard]] std::vector<std::string> reframe(std::string_view question, int n, std::uint64_t seed);
+
+// One careless version of a question: synonyms, words left out, mostly lower case. For training rows only: it teaches a
+// model to lean on no single word, and is no question that anybody should read. Pure function.
+[[nodiscard]] std::string vary(std::string_view question, std::uint64_t seed);
 
 }  // namespace faqsmith

@@ -45,6 +45,18 @@ TEST(Reframe, IsAPureFunctionOfQuestionAndSeed) {
   EXPECT_NE(reframe(question, 14, 3), reframe(question, 14, 4));
 }
 
+TEST(Reframe, VariesAQuestionButKeepsATellingWord) {
+  const std::string question = "Where can I find the archives of the mailing lists?";
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const std::string varied = vary(question, seed);
+    EXPECT_FALSE(content_words(varied).empty()) << varied;
+    EXPECT_EQ(varied, vary(question, seed));
+    seen.insert(varied);
+  }
+  EXPECT_GT(seen.size(), 25U);
+}
+
 TEST(Reframe, MakesNothingOfNothing) {
   EXPECT_THAT(reframe("", 8, 1), IsEmpty());
   EXPECT_THAT(reframe("???", 8, 1), IsEmpty());
