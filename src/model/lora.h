@@ -34,8 +34,8 @@ void merge_lora(Weights& weights, const LoraWeights& lora);  // in place, float3
 // PEFT's folder: adapter_config.json and adapter_model.safetensors (float32).
 void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const LlamaConfig& model,
                        const std::string& base_model);
-// Refuses non-finite values by tensor and index, missing or left-over tensors and settings that are not implemented by
-// name.
+// Refuses non-finite values by tensor and index; missing tensors, tensors left over and settings that we do not compute
+// by name.
 [[nodiscard]] LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model);
 // The text of adapter_config.json; file: the name that errors show.
 [[nodiscard]] LoraConfig parse_peft_config(std::string_view text, const fs::path& file);
