@@ -92,6 +92,7 @@ void start_log(const Invocation& call, const Session& session) {
 int run_command_line(const Invocation& call, Reporter& reporter) {
   Session session;
   session.reporter = &reporter;
+  session.command = call.command->name;
   session.arguments = call.arguments;
   session.flags = call.flags;
   session.json = call.flags.contains("--json");

@@ -23,6 +23,7 @@ struct Flag {
 
 // Everything a handler needs.
 struct Session {
+  std::string command;                                    // its name
   std::vector<std::string> arguments;                     // without the command's name
   std::map<std::string, std::string, std::less<>> flags;  // "--base" -> "" for switches
   Config config;

@@ -143,14 +143,16 @@ int run_config(Session& session) {
 
 int run_models(Session& session) {
   const std::string action = session.arguments.empty() ? "list" : session.arguments.front();
+  const std::string name = session.arguments.size() > 1 ? session.arguments[1] : "default";
   if (action == "list") return list_models(session);
-  if (action != "pull") {
-    const std::string near = did_you_mean(action, {"pull", "list"});
+  if (action != "pull" && action != "path") {
+    const std::string near = did_you_mean(action, {"pull", "list", "path"});
     throw Error(Kind::User, fmt::format("models cannot '{}'", action),
-                near.empty() ? "it can: faqsmith models pull, faqsmith models list"
+                near.empty() ? "it can: faqsmith models list, models pull, models path"
                              : fmt::format("did you mean 'faqsmith models {}'?", near));
   }
-  const fs::path path = pull_model(session.arguments.size() > 1 ? session.arguments[1] : "default", *session.reporter);
+  const fs::path path =
+      action == "pull" ? pull_model(name, *session.reporter) : resolve_model(name, IfAbsent::Refuse, *session.reporter);
   if (session.json) {
     print_json({{"path", path.string()}});
   } else {

@@ -12,5 +12,13 @@ int run_doctor(Session& session);
 int run_help(Session& session);
 int run_status(Session& session);
 int run_inspect(Session& session);
+int run_build(Session& session);
+int run_collect_stage(Session& session);
+int run_evaluate_stage(Session& session);
+int run_one_stage(Session& session);
+int run_import(Session& session);
+int run_export(Session& session);
+int run_ask(Session& session);
+int run_chat(Session& session);
 
 }  // namespace faqsmith

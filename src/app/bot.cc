@@ -1,0 +1,21 @@
+// Opens in the order in which things can be missing, so that the cheapest check fails first.
+#include "app/bot.h"
+
+#include "app/models.h"
+#include "app/open.h"
+
+namespace faqsmith {
+
+Bot open_bot(const fs::path& workspace, const Config& config, WhichModel which, Reporter& reporter) {
+  Bot bot;
+  std::error_code error;
+  if (which == WhichModel::Tuned || fs::exists(workspace / "faqsmith.db", error)) bot.db = open_for_reading(workspace);
+  const fs::path base = resolve_model(config.text("model"), IfAbsent::Refuse, reporter);
+  const Cpu cpu = detect_cpu();
+  bot.model = which == WhichModel::Base ? load_local_model(base, cpu)
+                                        : load_tuned(base, *bot.db, workspace / "runs", cpu, reporter);
+  if (bot.db) bot.sources = std::make_unique<SourceFinder>(*bot.db);
+  return bot;
+}
+
+}  // namespace faqsmith

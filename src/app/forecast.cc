@@ -1,0 +1,174 @@
+// Ratios below were measured with the default model on the Debian FAQ; docs/decisions/ says how. They shift the
+// forecast, never a result.
+#include "app/forecast.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "app/stage_options.h"
+#include "base/strings.h"
+#include "faq/prompts.h"
+#include "train/trainer.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr double kReadPerTrained = 3.0;     // prompt tokens read in the time of one trained by full fine-tuning
+constexpr double kReadPerLora = 2.2;        // the same by LoRA: no gradient for frozen weights
+constexpr double kFreshPromptShare = 0.45;  // of the teacher's prompts, what the prefix cache does not already hold
+constexpr double kKeptShare = 0.3;          // of the teacher's wordings, what passes the gates
+constexpr double kFormsPerFact = 3;         // the document's own question and the forms by rule
+constexpr double kRowTokens = 105;          // one training row, prompt included
+constexpr double kScoredTokens = 100;       // one likelihood: prompt and answer
+constexpr double kAnswerTokens = 55;        // one evaluated answer, mean of base and tuned model
+constexpr double kStartSeconds = 3;         // loading a model, opening files
+constexpr double kSafety = 1.1;
+
+constexpr double kLeastScale = 0.1;
+constexpr int kLeastSamples = 4;
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string filler(int words) {
+  std::string text;
+  for (int i = 0; i < words; ++i)
+    text += fmt::format("{} the package {} ", i % 7 == 0 ? "install" : "read", i * 37 % 101);
+  return text;
+}
+
+// The data that training would see, in shape only.
+TrainData shape_of_data(double n_rows) {
+  TrainData data;
+  const auto tokens = static_cast<std::size_t>(kRowTokens);
+  data.train.assign(static_cast<std::size_t>(std::max(1.0, n_rows)),
+                    {.name = "", .ids = std::vector<TokenId>(tokens, 0), .trained = std::vector<bool>(tokens, true)});
+  return data;
+}
+
+struct PairCounts {
+  double wordings = 0, kept = 0, train_rows = 0, test_items = 0, scored = 0;
+};
+
+PairCounts count_pairs(const GenerateForecast& generated, const Config& config) {
+  const double facts = static_cast<double>(generated.n_facts);
+  const double samples = config.number("generate.samples_per_fact");
+  const double refusals = config.number("generate.unanswerable");
+  PairCounts out;
+  out.wordings = facts * samples;
+  out.kept = facts * std::min(config.number("curate.keep_per_fact"), samples * kKeptShare);
+  out.scored = facts * (std::min(config.number("curate.score_per_fact"), samples) + 2);
+  const double unseen = config.number("split.unseen_facts");
+  const double held_out = config.number("split.reworded") + config.number("split.validation");
+  const double refusal_test = config.number("split.refusal_test");
+  out.train_rows = (1 - unseen) * (out.kept * (1 - held_out) + facts * kFormsPerFact) + refusals * (1 - refusal_test);
+  out.test_items = out.kept * config.number("split.reworded") + facts * unseen * 2 + refusals * refusal_test;
+  return out;
+}
+
+}  // namespace
+
+MachineSpeed measure_speed(LocalModel& model) {
+  constexpr int kReaders = 24, kWriters = 32, kNewTokens = 24;
+  std::vector<ScoreRequest> reads;
+  std::vector<ChatRequest> writes;
+  for (int i = 0; i < kReaders; ++i)
+    reads.push_back({.messages = bot_messages("", fmt::format("{} {}", i, filler(24))), .continuation = "yes"});
+  for (int i = 0; i < kWriters; ++i) {
+    ChatRequest request{
+        .messages = bot_messages("", fmt::format("{}: list many words", i)), .sampling = {}, .json_schema = ""};
+    request.sampling.temperature = 1.0;
+    request.sampling.seed = static_cast<std::uint64_t>(i);
+    request.sampling.max_tokens = kNewTokens;
+    writes.push_back(std::move(request));
+  }
+  (void)model.score({reads.front()});  // the first call packs weights
+  MachineSpeed speed;
+  double read_tokens = 0;
+  for (const auto& read : reads) read_tokens += model.count_tokens(read.messages.back().text) + 20;
+  auto start = Clock::now();
+  (void)model.score(reads);
+  speed.read = read_tokens / std::max(since(start), 1e-6);
+  start = Clock::now();
+  double prompts = 0, replies = 0;
+  for (const auto& reply : model.generate(writes)) {
+    prompts += reply.n_prompt_tokens;
+    replies += reply.n_new_tokens;
+  }
+  const double writing_s = std::max(since(start) - prompts / speed.read, 1e-3);
+  speed.write = replies / writing_s;
+  speed.train = speed.read / kReadPerTrained;
+  return speed;
+}
+
+BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalModel& teacher,
+                             const LlamaConfig& student, const MachineSpeed& speed) {
+  const GenerateForecast generated = forecast_generate(workspace, generate_options(config), teacher);
+  const PairCounts counts = count_pairs(generated, config);
+  const TrainForecast training =
+      forecast_training(detect_cpu(), student, shape_of_data(counts.train_rows), train_options(config));
+  BuildForecast out;
+  out.n_facts = generated.n_facts;
+  out.n_pairs = static_cast<std::int64_t>(counts.train_rows);
+  out.n_train_steps = training.steps;
+  out.generated_tokens = static_cast<double>(generated.n_new_tokens);
+  out.trained_tokens = training.tokens;
+  const auto add = [&](const char* stage, std::string work, double seconds) {
+    out.stages.push_back({stage, std::move(work), kSafety * seconds + kStartSeconds});
+    out.seconds += out.stages.back().seconds;
+  };
+  add("generate",
+      fmt::format("{} wordings of {} facts, {} new tokens", human_count(static_cast<double>(generated.n_requests)),
+                  generated.n_facts, human_count(out.generated_tokens)),
+      out.generated_tokens / speed.write +
+          kFreshPromptShare * static_cast<double>(generated.n_prompt_tokens) / speed.read);
+  add("curate", fmt::format("{} likelihoods", human_count(counts.scored)), counts.scored * kScoredTokens / speed.read);
+  const double train_speed = training.method == Method::Full ? speed.train : speed.read / kReadPerLora;
+  add("train",
+      fmt::format("{} steps, {} tokens, {} fine-tuning", training.steps, human_count(training.tokens),
+                  training.method == Method::Full ? "full" : "LoRA"),
+      training.tokens / train_speed);
+  add("evaluate", fmt::format("{} questions to two models", human_count(counts.test_items)),
+      2 * counts.test_items * (kAnswerTokens / speed.write + kScoredTokens / speed.read));
+  const auto engine =
+      static_cast<std::uint64_t>(teacher.n_parameters()) * sizeof(float) + EngineOptions{}.kv_cache_bytes / 4;
+  out.memory_bytes = std::max(training.memory_bytes, engine);
+  return out;
+}
+
+BudgetFit fit_budget(double seconds, Workspace& workspace, Config& config, LocalModel& teacher,
+                     const LlamaConfig& student, const MachineSpeed& speed) {
+  BudgetFit out;
+  out.forecast = forecast_build(workspace, config, teacher, student, speed);
+  if (out.forecast.seconds <= seconds) return out;
+  const Config wanted = config;
+  const double steps = static_cast<double>(out.forecast.n_train_steps);
+  double scale = 1;
+  do {
+    scale = std::max(scale - 0.05, kLeastScale);
+    const auto lowered = [&](const char* key, double least) {
+      return std::max(std::min(least, wanted.number(key)), std::floor(wanted.number(key) * scale));
+    };
+    const auto set = [&](const char* key, double value) {
+      config.set(key, {fmt::format("{:.0f}", value)}, Origin::Flag, "--budget");
+    };
+    set("generate.samples_per_fact", lowered("generate.samples_per_fact", kLeastSamples));
+    set("curate.score_per_fact", lowered("curate.score_per_fact", 2));
+    set("train.steps", std::max(20.0, std::floor(steps * scale)));
+    out.forecast = forecast_build(workspace, config, teacher, student, speed);
+  } while (out.forecast.seconds > seconds && scale > kLeastScale);
+  out.fits = out.forecast.seconds <= seconds;
+  out.changes.push_back(fmt::format("wordings asked for each fact: {} instead of {}",
+                                    config.small("generate.samples_per_fact"),
+                                    wanted.small("generate.samples_per_fact")));
+  out.changes.push_back(fmt::format("training steps: {} instead of {:.0f}", config.integer("train.steps"), steps));
+  return out;
+}
+
+}  // namespace faqsmith

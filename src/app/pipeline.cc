@@ -1,0 +1,86 @@
+// One line of glue a stage.
+#include "app/pipeline.h"
+
+#include <fmt/format.h>
+
+#include "app/inspect.h"
+#include "app/stage_options.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "stages/train/train.h"
+
+namespace faqsmith {
+namespace {
+
+StageReport run_collect(PipelineContext& c) {
+  const Tokenizer tokenizer = load_tokenizer(c.models.teacher_path());
+  return collect(
+      c.workspace, collect_options(c.config),
+      [&](std::string_view text) { return static_cast<int>(tokenizer.encode(text).size()); }, c.reporter);
+}
+
+StageReport run_generate(PipelineContext& c) {
+  return generate(c.workspace, generate_options(c.config), c.models.teacher(), c.reporter);
+}
+
+StageReport run_curate(PipelineContext& c) {
+  return curate(c.workspace, curate_options(c.config), c.models.base(), c.reporter);
+}
+
+StageReport run_split(PipelineContext& c) {
+  return split_pairs(c.workspace, split_options(c.config), c.reporter);
+}
+
+StageReport run_train(PipelineContext& c) {
+  c.models.drop();  // training needs the memory
+  const TrainStageOptions options{train_options(c.config), c.config.text("bot.topic"), c.models.base_path()};
+  return train_stage(c.workspace, c.models.cpu(), options, c.reporter);
+}
+
+// The table of an evaluation is the command's result: it goes to standard output, not among the notes.
+class WithoutNotes final : public Reporter {
+ public:
+  explicit WithoutNotes(Reporter& inner) : inner_(inner) {}
+  void begin(std::string_view what, std::int64_t total, std::string_view unit) override {
+    inner_.begin(what, total, unit);
+  }
+  void update(std::int64_t done, std::string_view detail) override { inner_.update(done, detail); }
+  void end(std::string_view summary) override { inner_.end(summary); }
+  void note(std::string_view line) override { log(LogLevel::Info, line); }
+  void warn(std::string_view line) override { inner_.warn(line); }
+
+ private:
+  Reporter& inner_;
+};
+
+StageReport run_evaluate(PipelineContext& c) {
+  const fs::path run = finished_train_run(c.workspace.db(), c.workspace.runs());
+  EvaluateOptions options = evaluate_options(c.config);
+  options.training_metrics = run / "metrics.jsonl";
+  const auto tuned = load_tuned(c.models.base_path(), c.workspace.db(), c.workspace.runs(), c.models.cpu(), c.reporter);
+  WithoutNotes reporter(c.reporter);
+  return evaluate(c.workspace, options, c.models.base(), *tuned, reporter);
+}
+
+constexpr StageEntry kStages[] = {
+    {"collect", run_collect}, {"generate", run_generate}, {"curate", run_curate},
+    {"split", run_split},     {"train", run_train},       {"evaluate", run_evaluate},
+};
+
+}  // namespace
+
+std::span<const StageEntry> pipeline_table() {
+  return kStages;
+}
+
+StageReport run_pipeline_stage(std::string_view name, PipelineContext& context) {
+  for (const auto& stage : kStages) {
+    if (stage.name != name) continue;
+    StageReport report = stage.run(context);
+    if (report.up_to_date) context.reporter.note(fmt::format("{}: nothing to do, all is up to date", name));
+    return report;
+  }
+  throw Error(Kind::Internal, fmt::format("there is no stage {}", name));
+}
+
+}  // namespace faqsmith

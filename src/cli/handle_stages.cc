@@ -1,0 +1,96 @@
+// Commands that run one stage, and data in and out.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/models.h"
+#include "app/pipeline.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "cli/handlers.h"
+#include "cli/output.h"
+#include "stages/export/export.h"
+#include "stages/import/import.h"
+#include "stages/train/train.h"
+
+namespace faqsmith {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void show_report(const StageReport& report, const Session& session) {
+  if (session.json) {
+    const Json out = {
+        {"stage", report.stage}, {"up_to_date", report.up_to_date}, {"counts", report.counts}, {"key", report.key}};
+    print_line(out.dump(2, ' ', false, Json::error_handler_t::replace));
+    return;
+  }
+  std::vector<std::string> parts;
+  for (const auto& [name, n] : report.counts) parts.push_back(fmt::format("{} {:g}", name, n));
+  print_line(fmt::format("{}: {}", report.stage, parts.empty() ? "done" : join(parts, ", ")));
+}
+
+DataFormat data_format_or_throw(const std::string& name) {
+  if (const auto format = parse_data_format(name)) return *format;
+  const std::string near = did_you_mean(name, {"faq", "alpaca", "sharegpt", "messages"});
+  throw Error(Kind::User, fmt::format("there is no data format '{}'", name),
+              near.empty() ? "choose faq, alpaca, sharegpt or messages" : fmt::format("did you mean '{}'?", near));
+}
+
+int export_pairs(Workspace& workspace, Session& session) {
+  if (!session.arguments.empty())
+    throw Error(Kind::User, "export writes models or pairs, not both at once", "leave out --data or the kinds");
+  DataExportOptions options;
+  options.format = data_format_or_throw(session.get("--data"));
+  options.file =
+      session.get("--out", (workspace.folder() / fmt::format("{}.jsonl", data_format_name(options.format))).string());
+  if (session.has("--parts")) options.parts = split_list(session.get("--parts"));
+  options.system = session.get("--system");
+  const StageReport report = export_data(workspace, options);
+  session.reporter->note("wrote " + options.file.string());
+  show_report(report, session);
+  return 0;
+}
+
+}  // namespace
+
+int run_one_stage(Session& session) {
+  Workspace workspace(session.workspace, Workspace::Mode::Existing);
+  ModelShelf models(session.config, *session.reporter);
+  PipelineContext context{workspace, session.config, *session.reporter, models};
+  show_report(run_pipeline_stage(session.command, context), session);
+  return 0;
+}
+
+int run_collect_stage(Session& session) {
+  if (!session.arguments.empty()) session.config.set("documents", session.arguments, Origin::Flag, "arguments");
+  Workspace workspace(session.workspace, Workspace::Mode::Create);
+  ModelShelf models(session.config, *session.reporter);
+  PipelineContext context{workspace, session.config, *session.reporter, models};
+  show_report(run_pipeline_stage("collect", context), session);
+  return 0;
+}
+
+int run_import(Session& session) {
+  Workspace workspace(session.workspace, Workspace::Mode::Create);
+  const ImportOptions options{session.arguments.front(), session.has("--gold") ? ImportAs::Gold : ImportAs::Training};
+  show_report(import_data(workspace, options, *session.reporter), session);
+  return 0;
+}
+
+int run_export(Session& session) {
+  Workspace workspace(session.workspace, Workspace::Mode::Existing);
+  if (session.has("--data")) return export_pairs(workspace, session);
+  ExportOptions options;
+  for (const auto& kind : session.arguments) options.kinds.push_back(parse_export_kind(kind));
+  options.base_model = resolve_model(session.config.text("model"), IfAbsent::Refuse, *session.reporter);
+  options.run = finished_train_run(workspace.db(), workspace.runs());
+  options.folder = session.get("--out", (workspace.folder() / "export").string());
+  options.topic = session.config.text("bot.topic");
+  const StageReport report = export_model(workspace, options, *session.reporter);
+  session.reporter->note("exports: " + options.folder.string());
+  show_report(report, session);
+  return 0;
+}
+
+}  // namespace faqsmith
