@@ -1,6 +1,6 @@
-// Causal self-attention over packed sequences, block-diagonal (no token sees another sequence), grouped queries (Ainslie
-// et al. 2023, arXiv 2305.13245), and its gradient, which recomputes the probabilities from the saved log-sum-exp (Dao 2023,
-// arXiv 2307.08691): no [m, m] matrix is ever in memory. Sums are float32.
+// Causal self-attention over packed sequences, block-diagonal (no token sees another sequence), grouped queries
+// (Ainslie et al. 2023, arXiv 2305.13245), and its gradient, which recomputes the probabilities from the saved
+// log-sum-exp (Dao 2023, arXiv 2307.08691): no [m, m] matrix is ever in memory. Sums are float32.
 #pragma once
 #include <cstdint>
 

@@ -10,8 +10,9 @@
 
 namespace faqsmith {
 
-// One sequence's pages for one layer: key j is row j % page_rows of pages[j / page_rows], each page [page_rows,
-// kv_width] of T. A cache without paging has one page a sequence, as long as the sequence may get.
+// One sequence's pages for one layer: key j lies in pages[j / page_rows], each page page_rows * kv_width elements of T.
+// How the rows lie inside a page is KvAppend's own affair (on AMX they are tiles): share and copy whole pages only, and
+// fill a page from its first row on. A cache without paging has one page a sequence, as long as the sequence may get.
 template <class T>
 struct KvPages {
   std::span<T* const> keys;

@@ -27,17 +27,27 @@ struct alignas(64) TileConfig {
   std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
+// Constants in memory, because gcc 12's _tile_loadconfig tells the compiler of its first 8 bytes only: a local one
+// would be optimised away.
+inline constexpr TileConfig kWholeTiles;
+// As above, but tiles 5 (A) and 7 (B) are 16 deep instead of 32.
+inline constexpr TileConfig kHalfTiles{.row_bytes = {64, 64, 64, 64, 64, 32, 64, 64},
+                                       .rows = {16, 16, 16, 16, 16, 16, 16, 8}};
+
 // The calling thread's tiles are configured while this lives.
 class TileScope {
  public:
-  AMX_CODE TileScope() {
-    const TileConfig config;
-    _tile_loadconfig(&config);
-  }
+  AMX_CODE explicit TileScope(const TileConfig& config) { _tile_loadconfig(&config); }
   AMX_CODE ~TileScope() { _tile_release(); }
   TileScope(const TileScope&) = delete;
   TileScope& operator=(const TileScope&) = delete;
 };
+
+// Between writing an operand and the first tile load: gcc 12's _tile_loadd does not tell the compiler that it reads
+// memory.
+AMX_INLINE void operands_written() {
+  asm volatile("" ::: "memory");
+}
 
 enum class Sum { Replace, Add };
 
@@ -55,6 +65,7 @@ struct Tiles {
 template <Sum sum>
 AMX_INLINE void multiply(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int64_t m, std::int64_t k, std::int64_t n) {
   const std::int64_t line = ldc * 4;
+  operands_written();
   for (std::int64_t i = 0; i < m / 16; i += 2) {
     for (std::int64_t j = 0; j < n / 16; j += 2) {
       float* const c00 = c + i * 16 * ldc + j * 16;
@@ -90,6 +101,7 @@ AMX_INLINE void multiply(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int6
 
 // The same for m = 16: few queries.
 AMX_INLINE void multiply_16(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int64_t k, std::int64_t n) {
+  operands_written();
   for (std::int64_t j = 0; j < n / 16; j += 2) {
     _tile_zero(0);
     _tile_zero(1);

@@ -20,9 +20,15 @@ struct CacheHead {
 };
 
 [[nodiscard]] bool can_attend(const Heads& heads);  // AMX is there and head_dim is a multiple of 32
+// Whether pages of this size hold tiles (see kv_tiles.h) instead of rows.
+[[nodiscard]] inline bool pages_hold_tiles(const Heads& heads, std::int64_t page_rows) {
+  return page_rows % 16 == 0 && can_attend(heads);
+}
 
 void attend(const Attention<bf16>& op, SequenceHead item);
+// Both only if pages_hold_tiles().
 void attend(const CachedAttention<bf16>& op, CacheHead item);
+void append(const KvAppend<bf16>& op);
 void attend_grad(const AttentionGrad<bf16>& op, SequenceHead item);
 
 }  // namespace faqsmith::amx

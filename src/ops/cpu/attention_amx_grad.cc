@@ -183,7 +183,7 @@ AMX_CODE void attend_grad(const AttentionGrad<bf16>& op, SequenceHead item) {
   const bf16* const values = op.qkv.data + item.begin * stride + v_column;
   const auto key_at = [=](std::int64_t j) { return keys + j * stride; };
   const auto value_at = [=](std::int64_t j) { return values + j * stride; };
-  const TileScope tiles;
+  const TileScope tiles(kWholeTiles);
   for (std::int64_t j = 0; j < b.n_p; j += 16) {
     for (std::int64_t d = 0; d < dim; d += 32) {
       const std::int64_t tile = (j / 16 * (dim / 32) + d / 32) * kTileElements;

@@ -167,6 +167,9 @@ std::int64_t scratch_floats(std::int64_t n_keys, std::int64_t dim) {
 
 template <class T>
 void run(Cpu&, const KvAppend<T>& op) {
+  if constexpr (sizeof(T) == 2) {
+    if (amx::pages_hold_tiles(op.heads, op.page_rows)) return amx::append(op);
+  }
   const std::int64_t width = op.heads.kv_width();
   parallel_for(static_cast<std::int64_t>(op.rows.size()), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
@@ -188,10 +191,11 @@ template <class T>
 void run(Cpu&, const CachedAttention<T>& op) {
   constexpr std::int64_t kRunRows = 128;
   const std::vector<Run> runs = find_runs(op.rows, kRunRows);
+  [[maybe_unused]] const bool tiles = sizeof(T) == 2 && amx::pages_hold_tiles(op.heads, op.page_rows);
   parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
     if constexpr (sizeof(T) == 2) {
-      if (amx::can_attend(op.heads))
+      if (tiles)
         return amx::attend(op, {work.run.begin, work.run.end, work.run.n_keys, work.kv_head});
     }
     const Work<T>* const at = &work;
