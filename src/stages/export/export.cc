@@ -87,6 +87,11 @@ void prepare_folder(const fs::path& folder, const std::vector<ExportKind>& kinds
     throw Error(Kind::Io, fmt::format("cannot create the folder {}: {}", folder.string(), error.message()),
                 "choose a folder that you may write to");
   }
+  // An older adapter is replaced as a folder: nothing else may be lost with it.
+  const fs::path adapter = file_of(folder, ExportKind::Adapter);
+  if (kinds.front() == ExportKind::Adapter && fs::exists(adapter) && !fs::exists(adapter / "adapter_config.json")) {
+    throw Error(Kind::User, fmt::format("{} exists and is no adapter", adapter.string()), "name another folder");
+  }
   double bytes = 0;
   for (const ExportKind kind : kinds) {
     const double each = kind == ExportKind::GgufF32 ? 4 : kind == ExportKind::GgufF16 ? 2 : 0.1;

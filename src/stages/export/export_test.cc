@@ -135,6 +135,18 @@ TEST_F(Export, AnAdapterOnItsBaseIsTheMergedModel) {
   EXPECT_THROW(compare_tensors(random_weights(tiny_config(), 1), merged, 0, 0, "x"), Error);
 }
 
+TEST_F(Export, ReplacesAnOlderAdapterButNoOtherFolder) {
+  write_lora_run();
+  options_.kinds = {ExportKind::Adapter};
+  fs::create_directories(options_.folder / "adapter");
+  write_file_atomic(options_.folder / "adapter" / "diary.txt", "x");
+  EXPECT_THAT(refusal(), HasSubstr("exists and is no adapter"));
+  EXPECT_TRUE(fs::exists(options_.folder / "adapter" / "diary.txt"));
+  write_file_atomic(options_.folder / "adapter" / "adapter_config.json", "{}");
+  EXPECT_EQ(refusal(), "accepted");
+  EXPECT_FALSE(fs::exists(options_.folder / "adapter" / "diary.txt"));
+}
+
 TEST_F(Export, AsksTheQuestionsOfTheWorkspace) {
   write_full_run();
   for (int i = 0; i < 9; ++i) {
