@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "ingest/html_reader.h"
 #include "ingest/markdown_reader.h"
+#include "ingest/pdf_reader.h"
 #include "ingest/text_reader.h"
 
 namespace faqsmith {
@@ -26,6 +27,7 @@ constexpr auto kExtensions = std::to_array<Extension>({
     {".xhtml", DocumentFormat::Html},
     {".txt", DocumentFormat::Text},
     {".text", DocumentFormat::Text},
+    {".pdf", DocumentFormat::Pdf},
 });
 
 bool looks_like_html(std::string_view bytes) {
@@ -54,6 +56,8 @@ std::string_view format_name(DocumentFormat format) {
       return "html";
     case DocumentFormat::Text:
       return "text";
+    case DocumentFormat::Pdf:
+      return "pdf";
   }
   return "";
 }
@@ -64,6 +68,7 @@ std::optional<DocumentFormat> detect_format(const fs::path& path, std::string_vi
     if (extension.suffix == suffix) return extension.format;
   }
   if (!suffix.empty()) return std::nullopt;  // a name that says what it is: not for us
+  if (bytes.starts_with("%PDF-")) return DocumentFormat::Pdf;
   if (looks_like_html(bytes)) return DocumentFormat::Html;
   if (looks_like_text(bytes)) return DocumentFormat::Text;
   return std::nullopt;
@@ -80,6 +85,9 @@ Document read_document(const fs::path& path, std::string_view bytes, DocumentFor
       break;
     case DocumentFormat::Text:
       document = read_text(bytes);
+      break;
+    case DocumentFormat::Pdf:
+      document = read_pdf(bytes);
       break;
   }
   if (document.blocks.empty()) {

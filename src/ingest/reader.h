@@ -9,16 +9,17 @@
 
 namespace faqsmith {
 
-enum class DocumentFormat { Markdown, Html, Text };
+enum class DocumentFormat { Markdown, Html, Text, Pdf };
 
-[[nodiscard]] std::string_view format_name(DocumentFormat format);  // "markdown", "html", "text": as stored in sources
+[[nodiscard]] std::string_view format_name(
+    DocumentFormat format);  // "markdown", "html", "text", "pdf": as stored in sources
 
 // By the file name's extension, else by the first bytes. Nothing: no format that faqsmith reads (images, archives,
 // programs …).
 [[nodiscard]] std::optional<DocumentFormat> detect_format(const fs::path& path, std::string_view bytes);
 
 // bytes: the whole file. path is for messages. Throws
-// Error(Input) if nothing of the file can be used.
+// Error(Input) if nothing of the file can be used, Error(Device) if PDF cannot be read safely on this machine.
 [[nodiscard]] Document read_document(const fs::path& path, std::string_view bytes, DocumentFormat format);
 
 }  // namespace faqsmith

@@ -11,8 +11,8 @@ namespace faqsmith {
 struct ConfinedLimits {
   std::size_t memory_bytes = std::size_t{1} << 30;    // of address space
   std::size_t output_bytes = std::size_t{256} << 20;  // of standard output
-  int cpu_seconds = 60;
-  int wall_seconds = 120;
+  int cpu_seconds = 30;
+  int wall_seconds = 90;
 };
 
 enum class ConfinedEnd {
