@@ -196,6 +196,22 @@ TEST(Sections, LongTextIsCutBetweenSentencesOnly) {
   EXPECT_EQ(all, trim(text));
 }
 
+TEST(Sections, EndlessEnumerationIsCutBetweenItsEntries) {
+  std::string names;
+  for (int i = 0; i < 500; ++i) names += "Person Number" + std::to_string(i) + "; ";
+  const std::vector<CutSection> s = cut_sections(document_of({block(BlockKind::Paragraph, names)}),
+                                                 {.max_tokens = 100, .min_tokens = 10}, count_words);
+  ASSERT_GE(s.size(), 10U);
+  for (const CutSection& section : s) {
+    EXPECT_LE(section.n_tokens, 100);
+    EXPECT_TRUE(section.text.starts_with("Person ")) << section.text;
+  }
+  const std::vector<CutSection> code =
+      cut_sections(document_of({block(BlockKind::Code, std::string(3000, 'x') + " y")}),
+                   {.max_tokens = 100, .min_tokens = 10}, count_words);
+  EXPECT_EQ(code.size(), 1U);
+}
+
 TEST(Sections, LongTableRepeatsItsHeader) {
   std::string text = "Model | Size";
   for (int i = 0; i < 50; ++i) text += "\nrow " + std::to_string(i) + " | value";

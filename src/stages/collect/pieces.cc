@@ -76,16 +76,60 @@ class PieceMaker {
       return;
     }
     for (const std::string_view sentence : sentences(text)) {
-      push(block, std::string(sentence), glue);
-      glue = " ";
+      for (std::string& part : split_at_separators(sentence)) {
+        push(block, std::move(part), glue);
+        glue = " ";
+      }
     }
+  }
+
+  // Longer than a section, a "sentence" is an enumeration: cut where its entries end, else between words.
+  [[nodiscard]] std::vector<std::string> split_at_separators(std::string_view text) const {
+    std::vector<std::string> parts = {std::string(text)};
+    for (const std::string_view separator : {"; ", ", ", " "}) {
+      std::vector<std::string> finer;
+      for (std::string& part : parts) {
+        if (count_tokens_(part) <= max_tokens_) {
+          finer.push_back(std::move(part));
+        } else {
+          append_filled(part, separator, finer);
+        }
+      }
+      parts = std::move(finer);
+    }
+    return parts;
+  }
+
+  // Cuts text behind the separators into parts as long as fit. Tokens are counted entry by entry: close enough, and
+  // linear.
+  void append_filled(std::string_view text, std::string_view separator, std::vector<std::string>& out) const {
+    std::string part;
+    int n_tokens = 0;
+    for (std::size_t at = 0; at < text.size();) {
+      std::size_t end = text.find(separator, at);
+      end = end == std::string_view::npos ? text.size() : end + separator.size();
+      const std::string_view entry = text.substr(at, end - at);
+      const int entry_tokens = count_tokens_(entry);
+      if (!part.empty() && n_tokens + entry_tokens > max_tokens_) {
+        out.emplace_back(trim(part));
+        part.clear();
+        n_tokens = 0;
+      }
+      part += entry;
+      n_tokens += entry_tokens;
+      at = end;
+    }
+    if (!trim(part).empty()) out.emplace_back(trim(part));
   }
 
   // Tables and code: whole lines, the first n_header ones again in every part.
   void add_lines(const Block& block, std::size_t n_header, std::string_view open, std::string_view close) {
-    const std::vector<std::string_view> lines = split(block.text, '\n');
+    std::vector<std::string> lines;
+    for (const std::string_view line : split(block.text, '\n')) {
+      for (std::string& part : split_at_separators(line)) lines.push_back(std::move(part));
+    }
     std::string header(open);
-    for (std::size_t i = 0; i < n_header && i < lines.size(); ++i) header += std::string(lines[i]) + "\n";
+    for (std::size_t i = 0; i < n_header && i < lines.size(); ++i) header += lines[i] + "\n";
     const int fixed = count_tokens_(header) + count_tokens_(close);
     std::string part;
     int n_tokens = fixed;

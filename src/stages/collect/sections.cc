@@ -13,6 +13,7 @@ namespace faqsmith {
 namespace {
 
 constexpr int kBoldHeadingLevel = 7;
+constexpr int kGlueTokens = 1;    // an empty line or space between two pieces
 constexpr int kQuestionRank = 0;  // inside its <details>, a question stands above all headings
 
 struct Open {
@@ -27,11 +28,12 @@ struct Node {
   bool asks = false;  // a heading of its path is a question
 };
 
-// Lists of works cited answer nothing.
+// Lists of works cited and of names answer nothing.
 bool is_bibliography(std::string_view heading) {
   const std::string lower = lower_ascii(trim(heading));
-  constexpr std::array<std::string_view, 6> kTitles = {"references",   "citation", "citations",
-                                                       "bibliography", "citing",   "how to cite"};
+  constexpr auto kTitles =
+      std::to_array<std::string_view>({"contributors", "acknowledgements", "acknowledgments", "references", "citation",
+                                       "citations", "bibliography", "citing", "how to cite"});
   return std::find(kTitles.begin(), kTitles.end(), lower) != kTitles.end();
 }
 
@@ -165,13 +167,14 @@ CutSection make_section(const std::vector<std::string>& path, const std::vector<
 void fill(const Node& node, const CutOptions& options, const TokenCounter& count_tokens, std::vector<CutSection>& out) {
   const std::vector<Piece> pieces = make_pieces(node.blocks, options.max_tokens, count_tokens);
   int rest = 0;
-  for (const Piece& piece : pieces) rest += piece.n_tokens;
+  const auto size = [](const Piece& piece) { return piece.n_tokens + kGlueTokens; };
+  for (const Piece& piece : pieces) rest += size(piece);
   std::vector<Piece> part;
   int n_tokens = 0;
   for (const Piece& piece : pieces) {
     const int n_parts = (rest + n_tokens + options.max_tokens - 1) / options.max_tokens;
     const int target = n_parts > 1 ? (rest + n_tokens) / n_parts : options.max_tokens;
-    const bool full = n_tokens + piece.n_tokens > options.max_tokens || (n_parts > 1 && n_tokens >= target);
+    const bool full = n_tokens + size(piece) > options.max_tokens || (n_parts > 1 && n_tokens >= target);
     if (!part.empty() && full && !(part.size() == 1 && part[0].introduces)) {
       std::vector<Piece> carried;
       if (part.back().introduces && part.size() > 1) {
@@ -180,11 +183,11 @@ void fill(const Node& node, const CutOptions& options, const TokenCounter& count
       }
       out.push_back(make_section(node.path, part, count_tokens));
       part = std::move(carried);
-      n_tokens = part.empty() ? 0 : part[0].n_tokens;
+      n_tokens = part.empty() ? 0 : size(part[0]);
     }
     part.push_back(piece);
-    n_tokens += piece.n_tokens;
-    rest -= piece.n_tokens;
+    n_tokens += size(piece);
+    rest -= size(piece);
   }
   if (!part.empty()) out.push_back(make_section(node.path, part, count_tokens));
 }
