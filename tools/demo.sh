@@ -20,7 +20,7 @@ if [ ! -d "$docs" ]; then
 fi
 
 "$binary" models pull
-"$binary" build "$docs" -w "$workspace" --budget "$budget" --set topic=Debian
+"$binary" build "$docs" -w "$workspace" --budget "$budget" --topic Debian
 cat <<END
 
 Your bot is in $workspace. Next:

@@ -97,10 +97,9 @@ std::vector<Answer> sample_answers(Database& db, const Evaluation& evaluation) {
 
 }  // namespace
 
-BuildResult build(const fs::path& folder, Config& config, Reporter& reporter, const ShowForecast& show) {
+BuildResult build(Workspace& workspace, Config& config, Reporter& reporter, const ShowForecast& show) {
   const Clock::time_point start = Clock::now();
   if (!config.text("budget").empty()) (void)parse_duration_s(config.text("budget"), config.value("budget").place);
-  Workspace workspace(folder, Workspace::Mode::Create);
   ModelShelf models(config, reporter);
   PipelineContext context{workspace, config, reporter, models};
   BuildResult result;
@@ -114,7 +113,7 @@ BuildResult build(const fs::path& folder, Config& config, Reporter& reporter, co
     stop_if_interrupted();
     result.stages.push_back(run_pipeline_stage(stage, context));
   }
-  const EvaluateOptions options = evaluate_options(config);
+  const EvaluateOptions options = evaluate_options(config, workspace.folder());
   result.evaluation = last_evaluation(workspace, options);
   result.report = report_folder(workspace, options, result.stages.back().key) / "report.html";
   result.samples = sample_answers(workspace.db(), result.evaluation);

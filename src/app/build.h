@@ -27,7 +27,6 @@ struct BuildResult {
 using ShowForecast = std::function<void(const MachineSpeed&, const BudgetFit&)>;
 
 // config is changed where a budget asks for it. Throws what stages throw; finished stages stay.
-[[nodiscard]] BuildResult build(const fs::path& workspace, Config& config, Reporter& reporter,
-                                const ShowForecast& show);
+[[nodiscard]] BuildResult build(Workspace& workspace, Config& config, Reporter& reporter, const ShowForecast& show);
 
 }  // namespace faqsmith

@@ -55,7 +55,7 @@ class WithoutNotes final : public Reporter {
 
 StageReport run_evaluate(PipelineContext& c) {
   const fs::path run = finished_train_run(c.workspace.db(), c.workspace.runs());
-  EvaluateOptions options = evaluate_options(c.config);
+  EvaluateOptions options = evaluate_options(c.config, c.workspace.folder());
   options.training_metrics = run / "metrics.jsonl";
   const auto tuned = load_tuned(c.models.base_path(), c.workspace.db(), c.workspace.runs(), c.models.cpu(), c.reporter);
   WithoutNotes reporter(c.reporter);

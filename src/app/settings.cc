@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include "app/stage_options.h"
 #include "base/error.h"
 #include "base/strings.h"
 
@@ -77,6 +78,10 @@ const Setting* find_setting(std::string_view key) {
   return nullptr;
 }
 
+std::string default_text(const Setting& setting) {
+  return setting.default_value == kStageDefault ? stage_default(setting.key) : std::string(setting.default_value);
+}
+
 std::string environment_name(const Setting& setting) {
   std::string name = "FAQSMITH_";
   for (const char c : setting.key) {
@@ -123,7 +128,7 @@ Config::Config() {
     if (setting.type == SettingType::List) {
       value.items = split_items(setting.default_value);
     } else {
-      value.items = {std::string(setting.default_value)};
+      value.items = {default_text(setting)};
     }
     values_.emplace(setting.key, std::move(value));
   }

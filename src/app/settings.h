@@ -11,6 +11,9 @@
 
 namespace faqsmith {
 
+// As a default: "ask the options struct of the stage" (stage_options.cc).
+inline constexpr std::string_view kStageDefault = "*";
+
 enum class SettingType { Text, Choice, Integer, Number, Switch, List };
 
 struct Setting {
@@ -24,6 +27,7 @@ struct Setting {
 
 [[nodiscard]] std::span<const Setting> all_settings();
 [[nodiscard]] const Setting* find_setting(std::string_view key);
+[[nodiscard]] std::string default_text(const Setting& setting);      // the default, wherever it stands
 [[nodiscard]] std::string environment_name(const Setting& setting);  // "FAQSMITH_TRAIN_METHOD"
 [[nodiscard]] std::string describe_range(const Setting& setting);    // "a whole number from 1 to 64"
 

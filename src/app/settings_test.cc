@@ -43,12 +43,14 @@ class Settings : public ::testing::Test {
 
 TEST_F(Settings, DefaultsAreValidAndGroupsAreContiguous) {
   std::set<std::string> closed;
+  std::set<std::string_view> keys;
   std::string current;
   for (const auto& setting : all_settings()) {
     Config config;
     const auto items = config.list(setting.key);
     EXPECT_NO_THROW(config.set(setting.key, items, Origin::File, "test")) << setting.key;
     EXPECT_FALSE(setting.help.empty()) << setting.key;
+    EXPECT_TRUE(keys.insert(setting.key).second) << setting.key << " stands twice";
     const auto dot = setting.key.find('.');
     const std::string group(dot == std::string_view::npos ? "" : setting.key.substr(0, dot));
     if (group != current) {

@@ -1,7 +1,12 @@
-// One assignment a setting; ranges were checked when the setting was read.
+// One line a setting; ranges were checked when the setting was read.
 #include "app/stage_options.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <type_traits>
+#include <variant>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -30,95 +35,157 @@ std::vector<Linear> parse_targets(const std::vector<std::string>& names) {
   return targets;
 }
 
+// A number of an options struct and the setting that it is.
+template <class Options>
+struct Bound {
+  std::string_view key;
+  std::variant<int Options::*, std::int64_t Options::*, double Options::*, float Options::*> member;
+};
+
+constexpr Bound<CutOptions> kCut[] = {
+    {"collect.section_tokens", &CutOptions::max_tokens},
+    {"collect.join_below_tokens", &CutOptions::min_tokens},
+};
+constexpr Bound<CollectOptions> kCollect[] = {
+    {"collect.max_sections_per_file", &CollectOptions::max_sections_per_source},
+};
+constexpr Bound<GenerateOptions> kGenerate[] = {
+    {"generate.samples_per_fact", &GenerateOptions::samples_per_fact},
+    {"generate.rule_wordings", &GenerateOptions::rule_wordings},
+    {"generate.temperature", &GenerateOptions::temperature},
+    {"generate.top_p", &GenerateOptions::top_p},
+    {"generate.question_tokens", &GenerateOptions::question_max_tokens},
+    {"generate.answer_tokens", &GenerateOptions::answer_max_tokens},
+    {"generate.more_facts", &GenerateOptions::more_facts},
+    {"generate.tokens_per_fact", &GenerateOptions::tokens_per_fact},
+    {"generate.max_facts", &GenerateOptions::max_facts},
+    {"generate.unanswerable", &GenerateOptions::unanswerable},
+    {"generate.facts_per_batch", &GenerateOptions::facts_per_batch},
+};
+constexpr Bound<CurateOptions> kCurate[] = {
+    {"curate.keep_per_fact", &CurateOptions::keep_per_fact},
+    {"curate.score_per_fact", &CurateOptions::score_per_fact},
+    {"curate.min_gain_share", &CurateOptions::min_gain_share},
+    {"curate.distinct_below", &CurateOptions::distinct_below},
+};
+constexpr Bound<SplitOptions> kSplit[] = {
+    {"split.unseen_facts", &SplitOptions::unseen_facts}, {"split.reworded", &SplitOptions::reworded},
+    {"split.validation", &SplitOptions::validation},     {"split.refusal_test", &SplitOptions::refusal_test},
+    {"split.min_quality", &SplitOptions::min_quality},
+};
+constexpr Bound<TrainOptions> kTrain[] = {
+    {"train.learning_rate", &TrainOptions::learning_rate},
+    {"train.warmup_ratio", &TrainOptions::warmup_ratio},
+    {"train.weight_decay", &TrainOptions::weight_decay},
+    {"train.clip_norm", &TrainOptions::clip_norm},
+    {"train.steps", &TrainOptions::steps},
+    {"train.epochs", &TrainOptions::epochs},
+    {"train.rows_per_step", &TrainOptions::rows_per_step},
+    {"train.tokens_per_step", &TrainOptions::tokens_per_step},
+    {"train.micro_tokens", &TrainOptions::micro_tokens},
+    {"train.max_length", &TrainOptions::max_length},
+    {"train.validate_every", &TrainOptions::validate_every},
+    {"train.patience", &TrainOptions::patience},
+    {"train.save_every", &TrainOptions::save_every},
+};
+constexpr Bound<LoraConfig> kLora[] = {
+    {"lora.rank", &LoraConfig::rank},
+    {"lora.alpha", &LoraConfig::alpha},
+    {"lora.dropout", &LoraConfig::dropout},
+};
+constexpr Bound<EvaluateOptions> kEvaluate[] = {
+    {"evaluate.limit_per_part", &EvaluateOptions::limit_per_part},
+    {"evaluate.max_tokens", &EvaluateOptions::max_tokens},
+};
+
+// The struct's own defaults, with what the user set.
+template <class Options, std::size_t N>
+Options filled(const Config& config, const Bound<Options> (&table)[N]) {
+  Options out;
+  for (const auto& bound : table) {
+    std::visit(
+        [&](auto member) {
+          using Number = std::remove_reference_t<decltype(out.*member)>;
+          out.*member = static_cast<Number>(config.number(bound.key));
+        },
+        bound.member);
+  }
+  return out;
+}
+
+template <class Options, std::size_t N>
+std::optional<std::string> find_default(std::string_view key, const Bound<Options> (&table)[N]) {
+  const Options defaults;
+  for (const auto& bound : table) {
+    if (bound.key != key) continue;
+    return std::visit([&](auto member) { return fmt::format("{}", defaults.*member); }, bound.member);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
+std::string stage_default(std::string_view key) {
+  if (auto text = find_default(key, kGenerate)) return *text;
+  if (auto text = find_default(key, kCurate)) return *text;
+  if (auto text = find_default(key, kSplit)) return *text;
+  if (auto text = find_default(key, kTrain)) return *text;
+  if (auto text = find_default(key, kLora)) return *text;
+  if (auto text = find_default(key, kEvaluate)) return *text;
+  if (auto text = find_default(key, kCut)) return *text;
+  if (auto text = find_default(key, kCollect)) return *text;
+  throw Error(Kind::Internal, fmt::format("the default of setting {} stands nowhere", key));
+}
+
 CollectOptions collect_options(const Config& config) {
-  CollectOptions out;
+  CollectOptions out = filled(config, kCollect);
+  out.cut = filled(config, kCut);
   for (const auto& path : config.list("documents")) out.inputs.emplace_back(path);
   if (out.inputs.empty()) {
     throw Error(Kind::User, "no documents are named",
                 "name files or folders: faqsmith build DOCS, or set documents in faqsmith.yaml");
   }
-  out.cut.max_tokens = config.small("collect.section_tokens");
-  out.cut.min_tokens = config.small("collect.join_below_tokens");
   out.max_file_bytes = static_cast<std::size_t>(config.integer("collect.max_file_mib")) << 20;
-  out.max_sections_per_source = config.small("collect.max_sections_per_file");
   return out;
 }
 
 GenerateOptions generate_options(const Config& config) {
-  GenerateOptions out;
+  GenerateOptions out = filled(config, kGenerate);
   out.seed = seed_of(config);
   out.topic = config.text("bot.topic");
   out.example_questions = config.list("generate.examples");
-  out.samples_per_fact = config.small("generate.samples_per_fact");
-  out.rule_wordings = config.small("generate.rule_wordings");
-  out.temperature = config.number("generate.temperature");
-  out.top_p = config.number("generate.top_p");
-  out.question_max_tokens = config.small("generate.question_tokens");
-  out.answer_max_tokens = config.small("generate.answer_tokens");
-  out.more_facts = config.small("generate.more_facts");
-  out.tokens_per_fact = config.small("generate.tokens_per_fact");
-  out.max_facts = config.small("generate.max_facts");
-  out.unanswerable = config.small("generate.unanswerable");
-  out.facts_per_batch = config.small("generate.facts_per_batch");
   return out;
 }
 
 CurateOptions curate_options(const Config& config) {
-  CurateOptions out;
+  CurateOptions out = filled(config, kCurate);
   out.seed = seed_of(config);
   out.topic = config.text("bot.topic");
-  out.keep_per_fact = config.small("curate.keep_per_fact");
-  out.score_per_fact = config.small("curate.score_per_fact");
-  out.min_gain_share = config.number("curate.min_gain_share");
-  out.distinct_below = config.number("curate.distinct_below");
   return out;
 }
 
 SplitOptions split_options(const Config& config) {
-  SplitOptions out;
+  SplitOptions out = filled(config, kSplit);
   out.seed = seed_of(config);
-  out.unseen_facts = config.number("split.unseen_facts");
-  out.reworded = config.number("split.reworded");
-  out.validation = config.number("split.validation");
-  out.refusal_test = config.number("split.refusal_test");
   out.distinct_below = config.number("curate.distinct_below");
-  out.min_quality = config.number("split.min_quality");
   return out;
 }
 
 TrainOptions train_options(const Config& config) {
-  TrainOptions out;
+  TrainOptions out = filled(config, kTrain);
   out.method = parse_method(config.text("train.method"));
-  out.lora.rank = config.integer("lora.rank");
-  out.lora.alpha = static_cast<float>(config.number("lora.alpha"));
-  out.lora.dropout = static_cast<float>(config.number("lora.dropout"));
-  out.lora.targets = parse_targets(config.list("lora.targets"));
-  out.learning_rate = config.number("train.learning_rate");
   out.schedule = parse_schedule(config.text("train.schedule"));
-  out.warmup_ratio = config.number("train.warmup_ratio");
-  out.weight_decay = config.number("train.weight_decay");
-  out.clip_norm = config.number("train.clip_norm");
-  out.steps = config.integer("train.steps");
-  out.epochs = config.number("train.epochs");
-  out.rows_per_step = config.integer("train.rows_per_step");
-  out.tokens_per_step = config.integer("train.tokens_per_step");
-  out.micro_tokens = config.integer("train.micro_tokens");
-  out.max_length = config.integer("train.max_length");
-  out.validate_every = config.integer("train.validate_every");
-  out.patience = config.small("train.patience");
-  out.save_every = config.integer("train.save_every");
+  out.lora = filled(config, kLora);
+  out.lora.targets = parse_targets(config.list("lora.targets"));
   out.seed = seed_of(config);
   return out;
 }
 
-EvaluateOptions evaluate_options(const Config& config) {
-  EvaluateOptions out;
+EvaluateOptions evaluate_options(const Config& config, const fs::path& workspace) {
+  EvaluateOptions out = filled(config, kEvaluate);
   out.seed = seed_of(config);
   out.topic = config.text("bot.topic");
-  out.limit_per_part = config.small("evaluate.limit_per_part");
-  out.max_tokens = config.small("evaluate.max_tokens");
+  out.report_folder = workspace / "runs";
   return out;
 }
 

@@ -11,12 +11,15 @@
 
 namespace faqsmith {
 
+// The default of a setting that is a number in a stage's options, as text. Throws Error(Internal) for any other key.
+[[nodiscard]] std::string stage_default(std::string_view key);
+
 [[nodiscard]] CollectOptions collect_options(const Config& config);  // throws Error(User) if no documents are set
 [[nodiscard]] GenerateOptions generate_options(const Config& config);
 [[nodiscard]] CurateOptions curate_options(const Config& config);
 [[nodiscard]] SplitOptions split_options(const Config& config);
 [[nodiscard]] TrainOptions train_options(const Config& config);  // throws Error(User) for an unknown LoRA target
-[[nodiscard]] EvaluateOptions evaluate_options(const Config& config);
+[[nodiscard]] EvaluateOptions evaluate_options(const Config& config, const fs::path& workspace);
 [[nodiscard]] AnswerOptions answer_options(const Config& config);
 
 }  // namespace faqsmith

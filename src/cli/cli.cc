@@ -80,15 +80,6 @@ void apply_engine_settings(const Config& config) {
   }
 }
 
-void start_log(const Invocation& call, const Session& session) {
-  std::error_code error;
-  if (const auto flag = call.flags.find("--log"); flag != call.flags.end()) {
-    open_log(flag->second, LogLevel::Debug);
-  } else if (fs::exists(session.workspace / "faqsmith.db", error) && ::access(session.workspace.c_str(), W_OK) == 0) {
-    open_log((session.workspace / "faqsmith.log").string(), LogLevel::Info);
-  }
-}
-
 int run_command_line(const Invocation& call, Reporter& reporter) {
   Session session;
   session.reporter = &reporter;
@@ -99,8 +90,7 @@ int run_command_line(const Invocation& call, Reporter& reporter) {
   session.workspace = choose_workspace(call);
   load_settings(call, session);
   apply_engine_settings(session.config);
-  start_log(call, session);
-  log(LogLevel::Info, fmt::format("faqsmith {} {}", call.command->name, version_line()));
+  if (session.has("--log")) open_log(session.get("--log"), LogLevel::Debug);
   return call.command->run(session);
 }
 

@@ -97,8 +97,9 @@ Json build_json(const BuildResult& result) {
 int run_build(Session& session) {
   if (!session.arguments.empty()) session.config.set("documents", session.arguments, Origin::Flag, "arguments");
   const std::string budget = session.config.text("budget");
+  const auto workspace = open_workspace(session, Workspace::Mode::Create);
   const BuildResult result = build(
-      session.workspace, session.config, *session.reporter,
+      *workspace, session.config, *session.reporter,
       [&](const MachineSpeed& speed, const BudgetFit& fit) { show_forecast(speed, fit, budget, *session.reporter); });
   if (session.json) {
     print_line(build_json(result).dump(2, ' ', false, Json::error_handler_t::replace));
@@ -109,11 +110,12 @@ int run_build(Session& session) {
 }
 
 int run_evaluate_stage(Session& session) {
-  Workspace workspace(session.workspace, Workspace::Mode::Existing);
+  const auto opened = open_workspace(session, Workspace::Mode::Existing);
+  Workspace& workspace = *opened;
   ModelShelf models(session.config, *session.reporter);
   PipelineContext context{workspace, session.config, *session.reporter, models};
   const StageReport report = run_pipeline_stage("evaluate", context);
-  const EvaluateOptions options = evaluate_options(session.config);
+  const EvaluateOptions options = evaluate_options(session.config, workspace.folder());
   const fs::path file = report_folder(workspace, options, report.key) / "report.html";
   if (session.json) {
     const Json out = {{"stage", report.stage},

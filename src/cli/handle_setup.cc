@@ -125,7 +125,7 @@ int run_config(Session& session) {
     table.add({std::string(setting.key), shown_value(setting, value), from});
     details +=
         fmt::format("\n{}: {} ({}; default {}; variable {})\n", setting.key, setting.help, describe_range(setting),
-                    setting.default_value.empty() ? "empty" : setting.default_value, environment_name(setting));
+                    default_text(setting).empty() ? "empty" : default_text(setting), environment_name(setting));
   }
   if (session.json) {
     print_json(rows);

@@ -6,9 +6,11 @@
 #include "app/models.h"
 #include "app/pipeline.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/version.h"
 #include "stages/export/export.h"
 #include "stages/import/import.h"
 #include "stages/train/train.h"
@@ -54,8 +56,16 @@ int export_pairs(Workspace& workspace, Session& session) {
 
 }  // namespace
 
+std::unique_ptr<Workspace> open_workspace(const Session& session, Workspace::Mode mode) {
+  auto workspace = std::make_unique<Workspace>(session.workspace, mode);
+  if (!session.has("--log")) open_log((session.workspace / "faqsmith.log").string(), LogLevel::Info);
+  log(LogLevel::Info, fmt::format("faqsmith {} {}", session.command, version_line()));
+  return workspace;
+}
+
 int run_one_stage(Session& session) {
-  Workspace workspace(session.workspace, Workspace::Mode::Existing);
+  const auto opened = open_workspace(session, Workspace::Mode::Existing);
+  Workspace& workspace = *opened;
   ModelShelf models(session.config, *session.reporter);
   PipelineContext context{workspace, session.config, *session.reporter, models};
   show_report(run_pipeline_stage(session.command, context), session);
@@ -64,7 +74,8 @@ int run_one_stage(Session& session) {
 
 int run_collect_stage(Session& session) {
   if (!session.arguments.empty()) session.config.set("documents", session.arguments, Origin::Flag, "arguments");
-  Workspace workspace(session.workspace, Workspace::Mode::Create);
+  const auto opened = open_workspace(session, Workspace::Mode::Create);
+  Workspace& workspace = *opened;
   ModelShelf models(session.config, *session.reporter);
   PipelineContext context{workspace, session.config, *session.reporter, models};
   show_report(run_pipeline_stage("collect", context), session);
@@ -72,14 +83,16 @@ int run_collect_stage(Session& session) {
 }
 
 int run_import(Session& session) {
-  Workspace workspace(session.workspace, Workspace::Mode::Create);
+  const auto opened = open_workspace(session, Workspace::Mode::Create);
+  Workspace& workspace = *opened;
   const ImportOptions options{session.arguments.front(), session.has("--gold") ? ImportAs::Gold : ImportAs::Training};
   show_report(import_data(workspace, options, *session.reporter), session);
   return 0;
 }
 
 int run_export(Session& session) {
-  Workspace workspace(session.workspace, Workspace::Mode::Existing);
+  const auto opened = open_workspace(session, Workspace::Mode::Existing);
+  Workspace& workspace = *opened;
   if (session.has("--data")) return export_pairs(workspace, session);
   ExportOptions options;
   for (const auto& kind : session.arguments) options.kinds.push_back(parse_export_kind(kind));

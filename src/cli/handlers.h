@@ -1,9 +1,15 @@
 // What each command does, in the terms of the command line: arguments in, text or JSON out. Returns the exit code.
 // The work itself is in app/ and stages/.
 #pragma once
+#include <memory>
+
 #include "cli/command_table.h"
+#include "stages/stage.h"
 
 namespace faqsmith {
+
+// Opens the session's workspace for work, and its log file.
+[[nodiscard]] std::unique_ptr<Workspace> open_workspace(const Session& session, Workspace::Mode mode);
 
 int run_init(Session& session);
 int run_config(Session& session);
