@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <functional>
 
 #include "base/error.h"
+#include "base/rng.h"
 #include "formats/gguf.h"
 #include "formats/quants.h"
 #include "model/weights_gguf.h"
@@ -317,6 +320,36 @@ TEST_F(ModelFiles, NamesTheTensorTypeThatIsNotSupportedYet) {
   bytes[at] = 6;
   write_file_atomic(folder_ / "q.gguf", bytes);
   EXPECT_THAT(refusal(folder_ / "q.gguf"), HasSubstr("not supported yet: Q5_0 (tensor \"blk.0.ffn_up.weight\")"));
+}
+
+// Hazard 5 for whole models: whatever the bytes, the answer is a finite model or an Error(Input).
+TEST_F(ModelFiles, SurviveThousandsOfMutations) {
+  Parts{}.write(folder_ / "m.gguf");
+  const std::string valid = read_file(folder_ / "m.gguf");
+  const std::size_t header_bytes = valid.size() / 8;  // most edits hit what says how to read, not the values
+  Rng rng(31);
+  int accepted = 0;
+  const int file = memfd_create("mutated", 0);
+  ASSERT_GE(file, 0);
+  const std::string path = fmt::format("/proc/self/fd/{}", file);
+  for (int round = 0; round < 4000; ++round) {
+    std::string bytes = valid;
+    for (std::uint64_t edits = 1 + rng.below(3); edits > 0; --edits) {
+      const std::size_t range = rng.below(4) == 0 ? bytes.size() : header_bytes;
+      bytes[rng.below(range)] = static_cast<char>(rng.below(256));
+    }
+    if (rng.below(8) == 0) bytes.resize(1 + rng.below(bytes.size()));
+    ASSERT_EQ(ftruncate(file, 0), 0);
+    ASSERT_EQ(pwrite(file, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+    try {
+      (void)load_model(path, HashFile::No);
+      ++accepted;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), Kind::Input) << e.what();
+    }
+  }
+  close(file);
+  EXPECT_GT(accepted, 100);
 }
 
 }  // namespace
