@@ -1,0 +1,142 @@
+"""What the crash tests share: documents, a tiny model, the commands, and a dump of a workspace that leaves out times and row ids.
+
+Two workspaces that dump equally hold the same sections, facts, pairs, journal, answers and the same bytes of checkpoints.
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import tiny_model
+
+BINARY = os.environ["FAQSMITH"]
+STAGES = ("collect", "generate", "curate", "split", "train", "evaluate")
+SETTINGS = {
+    "threads": 1,
+    "generate.samples_per_fact": 4,
+    "generate.rule_wordings": 4,
+    "generate.unanswerable": 12,
+    "generate.facts_per_batch": 2,
+    "curate.score_per_fact": 8,
+    "split.unseen_facts": 0.15,
+    "split.reworded": 0.3,
+    "split.validation": 0.15,
+    "train.steps": 16,
+    "train.save_every": 4,
+    "train.validate_every": 5,
+    "evaluate.max_tokens": 8,
+}  # fmt: skip
+SUBJECTS = ("cactus", "rose", "tomato plant", "fern", "orchid", "lemon tree", "basil pot", "tulip")
+QUESTIONS = (
+    ("How often do I water the {0}?", "Water the {0} every {1} days. In winter twice that time is enough, since the soil of the {0} dries slowly."),
+    ("Where should the {0} stand?", "The {0} should stand {1} steps from the window. It needs light in the morning and shade after noon."),
+    ("What does a {0} cost?", "A {0} costs {1} euros in our shop. A pot and a bag of soil are part of the price."),
+)  # fmt: skip
+
+
+def write_pdf(path, lines):
+    content = "".join(f"BT /F1 11 Tf 72 {700 - 14 * i} Td ({line}) Tj ET\n" for i, line in enumerate(lines)).encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = len(out)
+    out += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places)
+    path.write_bytes(out + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % table)
+
+
+def write_fixture(folder):
+    """docs/ and model.gguf under folder; the same bytes each time."""
+    docs = folder / "docs"
+    docs.mkdir(parents=True)
+    everything = ""
+    for s, subject in enumerate(SUBJECTS):
+        text = f"# The {subject}\n\n"
+        for q, (question, answer) in enumerate(QUESTIONS):
+            text += f"## {question.format(subject)}\n\n{answer.format(subject, 3 + 5 * s + 7 * q)}\n\n"
+        (docs / f"{subject.replace(' ', '_')}.md").write_text(text)
+        everything += text
+    write_pdf(docs / "opening.pdf", ["The shop is open from nine in the morning to six in the evening.", "On Sundays the shop is closed."])
+    tiny_model.write_model(folder / "model.gguf", everything)
+
+
+def command(stage, fixture, workspace):
+    words = [BINARY, stage, "-w", str(workspace), "--quiet", "--set", f"model={fixture / 'model.gguf'}"]
+    if stage in ("collect", "build"):
+        words.insert(2, str(fixture / "docs"))
+    for key, value in SETTINGS.items():
+        words += ["--set", f"{key}={value}"]
+    return words
+
+
+def run(stage, fixture, workspace, **more):
+    return subprocess.run(command(stage, fixture, workspace), capture_output=True, text=True, stdin=subprocess.DEVNULL, **more)
+
+
+def must_run(stage, fixture, workspace):
+    done = run(stage, fixture, workspace)
+    if done.returncode != 0:
+        print(f"{stage} failed with {done.returncode}\n{done.stdout}{done.stderr}")
+        sys.exit(1)
+
+
+TABLES = {
+    "sources": "SELECT path, sha256, format, title, language, state, reason, dropped, cut_by FROM sources",
+    "sections": "SELECT o.path, s.ordinal, s.heading_path, s.text, s.page, s.begin_byte, s.end_byte, s.n_tokens, s.hash, s.stale "
+    "FROM sections s JOIN sources o ON o.id = s.source_id",
+    "facts": "SELECT f.key, s.hash, f.origin, f.quote, f.answer, f.heading, f.cluster FROM facts f JOIN sections s ON s.id = f.section_id",
+    "requests": "SELECT r.batch, r.ordinal, s.hash, f.key, r.kind, r.prompt_hash, r.seed, r.reply, r.outcome, r.reason, r.n_prompt_tokens, "
+    "r.n_new_tokens FROM requests r LEFT JOIN sections s ON s.id = r.section_id LEFT JOIN facts f ON f.id = r.fact_id",
+    "pairs": "SELECT p.key, f.key, r.batch, r.ordinal, p.question, p.answer, p.form, p.verdict, p.reasons, p.scores, p.part FROM pairs p "
+    "LEFT JOIN facts f ON f.id = p.fact_id LEFT JOIN requests r ON r.id = p.request_id",
+    "answers": "SELECT a.run, p.key, a.model, a.answer, a.refused, f.key, a.metrics FROM answers a JOIN pairs p ON p.id = a.pair_id "
+    "LEFT JOIN facts f ON f.id = a.cited_fact_id",
+    "stage_runs": "SELECT stage, key, state FROM stage_runs",
+}  # fmt: skip
+MAY_DIFFER = {"report.html", "report.json"}  # they show times
+
+
+def dump(workspace):
+    out = {}
+    with sqlite3.connect(f"file:{workspace}/faqsmith.db?mode=ro", uri=True) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], f"{workspace}: damaged database"
+        for table, query in TABLES.items():
+            for row in sorted(map(repr, db.execute(query))):
+                out.setdefault(table, []).append(row)
+    for path in sorted((workspace / "runs").rglob("*")):
+        if not path.is_file() or path.name in MAY_DIFFER:
+            continue
+        name = str(path.relative_to(workspace))
+        if path.name == "metrics.jsonl":
+            lines = [json.loads(line) for line in path.read_text().splitlines()]
+            out[name] = [{k: v for k, v in line.items() if "second" not in k and "time" not in k} for line in lines]
+        else:
+            out[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return out
+
+
+def differences(wanted, found):
+    """Lines that say what differs; none: equal."""
+    lines = []
+    for name in sorted(wanted.keys() | found.keys()):
+        a, b = wanted.get(name), found.get(name)
+        if a == b:
+            continue
+        if isinstance(a, list) and isinstance(b, list):
+            missing = [row for row in a if row not in b]
+            extra = [row for row in b if row not in a]
+            lines.append(f"{name}: {len(a)} rows wanted, {len(b)} found; missing {missing[:2]}, extra {extra[:2]}")
+        else:
+            lines.append(f"{name}: wanted {str(a)[:80]}, found {str(b)[:80]}")
+    return lines
