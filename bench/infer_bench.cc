@@ -17,6 +17,7 @@ namespace faqsmith {
 namespace {
 
 int n_runs = 5;
+std::vector<int> sequences = {1, 8, 32, 64};
 bool processor_time = false;  // on a machine that others use too: processor seconds a thread instead of wall clock
 
 double now_s() {
@@ -67,7 +68,7 @@ void bench(const fs::path& path, const Cpu& cpu) {
   for (int run = 0; run < n_runs; ++run) speeds.push_back(512 / time_replies(engine, vocab, rng, 1, 512, 1));
   const auto prefill = spread_of(speeds);
   std::printf("prefill 512:  %6.0f tok/s (%.0f to %.0f)\n", prefill.median, prefill.least, prefill.most);
-  for (int n : {1, 8, 32, 64}) {
+  for (int n : sequences) {
     // The peer's clock starts after the prompts: the time of prompts and one token each is taken off.
     speeds.clear();
     std::vector<double> whole;
@@ -88,11 +89,13 @@ void bench(const fs::path& path, const Cpu& cpu) {
 
 int main(int argc, char** argv) {
   using namespace faqsmith;
-  if (argc < 2) return std::fprintf(stderr, "usage: infer_bench MODEL.gguf [bf16|f32] [runs] [cpu]\n"), 2;
+  if (argc < 2)
+    return std::fprintf(stderr, "usage: infer_bench MODEL.gguf [bf16|f32] [runs] [wall|cpu] [replies at once]\n"), 2;
   Cpu cpu = detect_cpu();
   if (argc > 2) cpu.compute = std::strcmp(argv[2], "bf16") == 0 ? Compute::Bf16 : Compute::F32;
   if (argc > 3) n_runs = std::max(1, std::atoi(argv[3]));
   processor_time = argc > 4 && std::strcmp(argv[4], "cpu") == 0;
+  if (argc > 5) sequences = {std::max(1, std::atoi(argv[5]))};
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   try {
     bench(argv[1], cpu);

@@ -277,6 +277,29 @@ TEST_F(EngineTest, AKeptConversationIsNotComputedAgain) {
   EXPECT_EQ(second.tokens, engine()->generate({greedy(prompt, 10)}, {})[0].tokens);
 }
 
+// Heads of 32: there the cache may hold pages in the processor's own layout.
+TEST_F(EngineTest, SharedAndCopiedBf16PagesHoldTheRightKeys) {
+  if (detect_cpu().compute != Compute::Bf16) GTEST_SKIP() << "this processor has no bf16 path";
+  config.head_dim = 32;
+  Rng rng(22);
+  const auto common = random_prompt(89, rng);
+  std::vector<ScoreJob> jobs;
+  for (std::size_t i = 0; i < 10; ++i) {
+    ScoreJob job{.prompt = common, .continuation = random_prompt(30, rng)};
+    job.prompt.resize(85 + i % 4);
+    jobs.push_back(job);
+  }
+  const auto one = engine({.max_sequences = 2}, Compute::Bf16);
+  const auto shared = one->score(jobs);
+  EXPECT_GT(one->scheduler().n_rows_shared(), 8 * 80);
+  const auto exact = engine()->score(jobs);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const double alone = engine({}, Compute::Bf16)->score({jobs[i]})[0].log_probability;
+    EXPECT_NEAR(shared[i].log_probability, alone, 0.005 * std::abs(alone)) << i;
+    EXPECT_NEAR(shared[i].log_probability, exact[i].log_probability, 0.02 * std::abs(exact[i].log_probability)) << i;
+  }
+}
+
 TEST_F(EngineTest, Bf16StaysCloseToF32) {
   if (detect_cpu().compute != Compute::Bf16) GTEST_SKIP() << "this processor has no bf16 path";
   Rng rng(21);

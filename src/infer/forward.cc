@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
@@ -61,7 +60,7 @@ class Forward final : public ForwardPass {
 
   void run(const StepBatch& batch) override;
   Out<float> logits(std::int64_t first, std::int64_t n) override;
-  void copy_page_rows(PageId from, PageId to, std::int64_t n_rows) override;
+  void copy_page(PageId from, PageId to) override { std::copy_n(page(from), page_size(), page(to)); }
 
   const LlamaConfig& config() const override { return config_; }
   const ForwardLimits& limits() const override { return limits_; }
@@ -228,15 +227,6 @@ Out<float> Forward<T>::logits(std::int64_t first, std::int64_t n) {
                              .y = first_rows(gathered_.out(), n)});
   launch(cpu_, Matmul<T, float>{.x = first_rows(gathered_.out(), n), .w = &head_, .y = first_rows(logits_.out(), n)});
   return first_rows(logits_.out(), n);
-}
-
-template <class T>
-void Forward<T>::copy_page_rows(PageId from, PageId to, std::int64_t n_rows) {
-  require(n_rows <= limits_.page_rows, "a page holds the rows that are copied");
-  const T* source = page(from);
-  T* target = page(to);
-  // The whole page: how rows lie inside it is KvAppend's affair. Rows after n_rows are written before they are read.
-  std::memcpy(target, source, static_cast<std::size_t>(page_size()) * sizeof(T));
 }
 
 }  // namespace

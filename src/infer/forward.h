@@ -42,8 +42,8 @@ class ForwardPass {
   virtual void run(const StepBatch& batch) = 0;
   // LM head on batch.logit_rows [first, first + n) of the last run(): [n, vocab], valid until the next call.
   [[nodiscard]] virtual Out<float> logits(std::int64_t first, std::int64_t n) = 0;
-  // Copies the first n_rows tokens of a page, all layers.
-  virtual void copy_page_rows(PageId from, PageId to, std::int64_t n_rows) = 0;
+  // Copies a page, all layers: its first tokens are then shared without being computed, the others are overwritten.
+  virtual void copy_page(PageId from, PageId to) = 0;
 
   [[nodiscard]] virtual const LlamaConfig& config() const = 0;
   [[nodiscard]] virtual const ForwardLimits& limits() const = 0;

@@ -57,7 +57,7 @@ bool Scheduler::admit(Sequence& sequence) {
   while (sequence.pages.size() < n_now) sequence.pages.push_back(tree_.take_page());
   reserved_ += static_cast<std::int64_t>(n_pages_for(sequence.n_total) - n_now);
   if (match.partial >= 0) {
-    forward_.copy_page_rows(tree_.page(match.partial), sequence.pages[match.nodes.size()], match.rows);
+    forward_.copy_page(tree_.page(match.partial), sequence.pages[match.nodes.size()]);
     sequence.n_cached += static_cast<std::size_t>(match.rows);
   }
   forget_partial();
