@@ -1,6 +1,6 @@
 """Greedy text of 20 ChatML prompts: faqsmith = llama.cpp (part of `make parity`).
 
-    python tools/oracle/llama_cpp_greedy.py BASE.gguf --tests build/release/infer_test [--keep FILE.json]
+    python tools/oracle/llama_cpp_greedy.py --model BASE.gguf --build build/release [--keep FILE.json]
 
 1. faqsmith writes BASE as an F32 GGUF (save_gguf); llama.cpp (PyPI: xllamacpp) continues each prompt greedily with a
    float32 KV cache; faqsmith's f32 engine must give the same tokens. A first differing token is accepted only where the
@@ -99,26 +99,27 @@ def run_tests(program, names, **environment):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("base")
-    parser.add_argument("--tests", required=True, help="the unit test program of src/infer")
+    parser.add_argument("--model", required=True, help="the Q4_1 GGUF")
+    parser.add_argument("--build", required=True, help="the folder of infer_test")
     parser.add_argument("--tokens", type=int, default=48)
     parser.add_argument("--keep", help="also write llama.cpp's side here")
     arguments = parser.parse_args()
-    prompts = render(arguments.base)
+    tests = Path(arguments.build) / "infer_test"
+    prompts = render(arguments.model)
     with tempfile.TemporaryDirectory() as name:
         full, record = Path(name) / "f32.gguf", Path(name) / "llama_cpp.json"
-        base = {"FAQSMITH_DEMO_MODEL": arguments.base}
-        if run_tests(arguments.tests, "ParityFiles.WritesTheModelAsF32", FAQSMITH_WRITE_FILES=str(full), **base):
+        base = {"FAQSMITH_DEMO_MODEL": arguments.model}
+        if run_tests(tests, "ParityFiles.WritesTheModelAsF32", FAQSMITH_WRITE_FILES=str(full), **base):
             sys.exit(1)
         theirs = {
             "prompts": [{"system": SYSTEM, "user": user, "ids": ids} for user, ids in zip(PROMPTS, prompts)],
             "f32": llama_cpp(full, prompts, arguments.tokens, 2),
-            "quantised": llama_cpp(arguments.base, prompts, 16, 500),
+            "quantised": llama_cpp(arguments.model, prompts, 16, 500),
         }
         record.write_text(json.dumps(theirs))
         if arguments.keep:
             Path(arguments.keep).write_text(json.dumps(theirs))
-        sys.exit(run_tests(arguments.tests, "Parity.*", FAQSMITH_PARITY_RECORD=str(record), **base))
+        sys.exit(run_tests(tests, "Parity.*", FAQSMITH_PARITY_RECORD=str(record), **base))
 
 
 if __name__ == "__main__":
