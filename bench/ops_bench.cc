@@ -133,6 +133,10 @@ void bench_head(Cpu& cpu) {
   const Timing dw =
       measure([&] { launch(cpu, MatmulWeightGrad<T>{.dy = d_logits.in(), .x = x.in(), .dw = d_table.acc()}); });
   print_gemm("head dW", 512, 2.0 * 512 * kHidden * kVocab, dw);
+  const PackedMatrix backward(kComputeOf<T>, table.in(), Product::Backward);
+  Buffer<T> dx({512, kHidden});
+  const Timing dx_time = measure([&] { launch(cpu, Matmul<T, T>{.x = d_logits.in(), .w = &backward, .y = dx.out()}); });
+  print_gemm("head dx", 512, 2.0 * 512 * kHidden * kVocab, dx_time);
   print_op("CrossEntropy, 512 rows", [&] {
     launch(cpu, CrossEntropy<T>{.logits = logits.in(),
                                 .labels = labels.in(),

@@ -64,7 +64,8 @@ struct Matmul {
   std::int64_t y_column = 0;
 };
 
-// dw += scale * dy^T x, over columns [dy_column, dy_column + out) of dy and [x_column, x_column + in) of x.
+// dw (=, +=) scale * dy^T x, over columns [dy_column, dy_column + out) of dy and [x_column, x_column + in) of x.
+// Replacing saves zeroing dw and reading it: for the first micro-batch of a step.
 template <class T>
 struct MatmulWeightGrad {
   In<T> dy;       // [m, >= dy_column + out]
@@ -73,6 +74,7 @@ struct MatmulWeightGrad {
   float scale = 1.0f;
   std::int64_t dy_column = 0;
   std::int64_t x_column = 0;
+  Write write = Write::Add;
 };
 
 template <class T>
@@ -92,6 +94,7 @@ template <class T>
 void validate(const MatmulWeightGrad<T>& op) {
   require(op.dy.shape.rank == 2 && op.x.shape.rank == 2 && op.dw.shape.rank == 2, "MatmulWeightGrad: matrices");
   require(op.dy.shape[0] == op.x.shape[0], "MatmulWeightGrad: dy and x have the same rows");
+  require(op.write == Write::Add || op.x.shape[0] > 0, "MatmulWeightGrad: there are rows to replace dw with");
   require(op.dy_column >= 0 && op.dy_column + op.dw.shape[0] <= op.dy.shape[1],
           "MatmulWeightGrad: dy has dw's rows as columns");
   require(op.x_column >= 0 && op.x_column + op.dw.shape[1] <= op.x.shape[1], "MatmulWeightGrad: x has dw's columns");

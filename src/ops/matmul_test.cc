@@ -121,6 +121,23 @@ TYPED_TEST(MatmulTest, AddsIntoASliceAndLeavesTheRestAlone) {
   expect_near(to_double(y), want, kTolerance<T>, "slice");
 }
 
+TYPED_TEST(MatmulTest, BackwardOverVeryManyRowsOfTheWeightEqualsTheSum) {
+  using T = TypeParam;
+  Rng rng(16);
+  const Buffer<float> w = random_buffer<float>({9001, 16}, rng);
+  const PackedMatrix packed(kComputeOf<T>, w.in(), Product::Backward);
+  const Buffer<T> x = random_buffer<T>({3, 9003}, rng);
+  Buffer<T> y = random_buffer<T>({3, 20}, rng);
+  std::vector<double> want = to_double(y);
+  const std::vector<double> product = expected(x, 2, w, Product::Backward, 1.0f);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 16; ++j) want[i * 20 + 4 + j] += product[i * 16 + j];
+  }
+  launch(this->cpu_,
+         Matmul<T, T>{.x = x.in(), .w = &packed, .y = y.out(), .write = Write::Add, .x_column = 2, .y_column = 4});
+  expect_near(to_double(y), want, kTolerance<T>, "sliced");
+}
+
 TYPED_TEST(MatmulTest, WeightGradientAddsScaledOuterProducts) {
   using T = TypeParam;
   Rng rng(14);
@@ -145,6 +162,18 @@ TYPED_TEST(MatmulTest, WeightGradientAddsScaledOuterProducts) {
     launch(this->cpu_, MatmulWeightGrad<T>{
                            .dy = dy.in(), .x = x.in(), .dw = dw.acc(), .scale = 0.25f, .dy_column = 21, .x_column = 3});
     expect_near(to_double(dw), want, 2e-5, "weight gradient");
+  }
+}
+
+TYPED_TEST(MatmulTest, WeightGradientReplacesWhatStoodThereIfAsked) {
+  using T = TypeParam;
+  Rng rng(16);
+  for (const std::int64_t m : {20, 700}) {  // one slice of rows and two
+    const Buffer<T> dy = random_buffer<T>({m, 64}, rng), x = random_buffer<T>({m, 96}, rng);
+    Buffer<float> added({64, 96}), replaced = random_buffer<float>({64, 96}, rng);
+    launch(this->cpu_, MatmulWeightGrad<T>{.dy = dy.in(), .x = x.in(), .dw = added.acc()});
+    launch(this->cpu_, MatmulWeightGrad<T>{.dy = dy.in(), .x = x.in(), .dw = replaced.acc(), .write = Write::Replace});
+    expect_near(to_double(replaced), to_double(added), 1e-6, "replaced weight gradient");
   }
 }
 

@@ -195,8 +195,7 @@ void run(Cpu&, const CachedAttention<T>& op) {
   parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
     if constexpr (sizeof(T) == 2) {
-      if (tiles)
-        return amx::attend(op, {work.run.begin, work.run.end, work.run.n_keys, work.kv_head});
+      if (tiles) return amx::attend(op, {work.run.begin, work.run.end, work.run.n_keys, work.kv_head});
     }
     const Work<T>* const at = &work;
     with_best_isa([=](auto width) KERNEL_LAMBDA {
