@@ -28,6 +28,12 @@ Acc<float> row_slice(Buffer<float>& fused, std::int64_t first, const Shape& shap
   return {fused.data() + first * shape[1], shape};
 }
 
+void fill_zero(const Acc<float>& view) {
+  parallel_for(view.shape.size(), [&](std::int64_t begin, std::int64_t end) {
+    std::memset(view.data + begin, 0, static_cast<std::size_t>(end - begin) * sizeof(float));
+  });
+}
+
 }  // namespace
 
 const char* part_name(GraphPart part) {
@@ -136,10 +142,27 @@ void LlamaTrainGraph<T>::list_lora_tensors() {
 
 template <class T>
 void LlamaTrainGraph<T>::zero_gradients() {
-  parallel_each(static_cast<std::int64_t>(trained_.size()), [&](std::int64_t i) {
-    const Acc<float>& grad = trained_[static_cast<std::size_t>(i)].grad;
-    std::memset(grad.data, 0, static_cast<std::size_t>(grad.shape.size()) * sizeof(float));
-  });
+  stale_gradients_ = true;
+}
+
+template <class T>
+void LlamaTrainGraph<T>::clear_gradients() {
+  for (const TrainedTensor& tensor : trained_) fill_zero(tensor.grad);
+  for (LoraGroupGradients& g : lora_gradients_) {
+    if (!g.b_fused.empty()) fill_zero(g.b_fused.acc());
+  }
+  stale_gradients_ = false;
+}
+
+template <class T>
+void LlamaTrainGraph<T>::clear_small_gradients() {
+  if (!full()) return;
+  fill_zero(full_gradients_.final_norm.acc());
+  for (LayerGradients& layer : full_gradients_.layers) {
+    fill_zero(layer.attention_norm.acc());
+    fill_zero(layer.mlp_norm.acc());
+  }
+  if (!config_.tied_embeddings) fill_zero(full_gradients_.embedding.acc());  // when tied, the head writes it first
 }
 
 template <class T>

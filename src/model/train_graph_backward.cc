@@ -65,12 +65,13 @@ template <class T>
 void LlamaTrainGraph<T>::backward_weights(std::size_t layer, LinearGroup g, In<T> dy, In<T> x) {
   if (full()) {
     Buffer<float>& dw = full_gradients_.layers[layer].group[static_cast<int>(g)];
-    runner_.go(GraphPart::WeightGrads, MatmulWeightGrad<T>{.dy = dy, .x = x, .dw = dw.acc()});
+    runner_.go(GraphPart::WeightGrads,
+               MatmulWeightGrad<T>{.dy = dy, .x = x, .dw = dw.acc(), .write = gradient_write()});
     return;
   }
   const std::int64_t m = x.shape[0];
   group(layer, g).adapter_gradients(runner_, dy, x, low(layer, g, m), rows_of(scratch_.d_low, m),
-                                    scratch_.dropped.out(), mask(layer, g));
+                                    scratch_.dropped.out(), mask(layer, g), gradient_write());
 }
 
 template <class T>

@@ -25,11 +25,8 @@ std::uint64_t packed_bytes(const LlamaConfig& config, const LoraConfig* lora, st
     const Shape shape = group_shape(config, group);
     layer += both_orientations(shape[0], shape[1]);
     if (!lora) continue;
-    const auto members = adapted_members(config, *lora, group);
-    if (members.empty()) continue;
-    layer += both_orientations(static_cast<std::int64_t>(members.size()) * lora->rank, shape[1]);
-    for (const GroupMember& member : members)
-      layer += both_orientations(linear_shape(config, member.linear)[0], lora->rank);
+    const std::int64_t low = low_width(config, *lora, group);
+    if (low > 0) layer += both_orientations(low, shape[1]) + both_orientations(shape[0], low);
   }
   return (static_cast<std::uint64_t>(config.n_layers) * layer +
           both_orientations(config.vocab_size, config.hidden_size)) *
@@ -50,7 +47,13 @@ std::uint64_t forecast(const LlamaConfig& config, const LoraConfig* lora, const 
   } else {
     plan_full_gradients(planner, full, config);
   }
-  return planner.bytes() + packed_bytes(config, lora, sizeof(T));
+  std::int64_t fused = 0;  // elements of the adapters' float32 copies, a layer
+  for (const LinearGroup group : kAllGroups) {
+    if (lora)
+      fused += low_width(config, *lora, group) * (group_shape(config, group)[0] + group_shape(config, group)[1]);
+  }
+  const std::uint64_t fused_bytes = sizeof(float) * static_cast<std::uint64_t>(config.n_layers * fused);
+  return planner.bytes() + fused_bytes + packed_bytes(config, lora, sizeof(T));
 }
 
 }  // namespace
@@ -87,8 +90,14 @@ std::vector<GroupMember> adapted_members(const LlamaConfig& config, const LoraCo
   return members;
 }
 
-std::int64_t head_chunk(const GraphLimits& limits) {
-  return std::min<std::int64_t>(512, limits.max_tokens);
+// Few rows of float32 logits at a time (50 MB with 49k tokens), many rows of their gradient: the head's weight
+// gradient, as large as the embedding, is then read and written once or twice a pass, not for every chunk.
+constexpr std::int64_t kLogitRows = 256, kGradientRows = 1280;
+
+std::int64_t low_width(const LlamaConfig& config, const LoraConfig& lora, LinearGroup group) {
+  constexpr std::int64_t kTileColumns = 32;
+  const auto n = static_cast<std::int64_t>(adapted_members(config, lora, group).size());
+  return (n * lora.rank + kTileColumns - 1) / kTileColumns * kTileColumns;
 }
 
 template <class T>
@@ -108,8 +117,8 @@ void plan_tape(Planner& planner, std::vector<LayerTape<T>>& tape, const LlamaCon
     planner.make(layer.x_mlp, {tokens, hidden});
     planner.make(layer.gate_up, {tokens, 2 * config.intermediate_size});
     for (int g = 0; lora && g < kGroups; ++g) {
-      const auto n = static_cast<std::int64_t>(adapted_members(config, *lora, kAllGroups[g]).size());
-      if (n > 0) planner.make(layer.low[g], {tokens, n * lora->rank});
+      const std::int64_t low = low_width(config, *lora, kAllGroups[g]);
+      if (low > 0) planner.make(layer.low[g], {tokens, low});
     }
   }
 }
@@ -128,7 +137,9 @@ void plan_scratch(Planner& planner, Scratch<T>& s, const LlamaConfig& config, co
   planner.make(s.d_residual, {tokens, hidden});
   if (lora) {
     if (lora->dropout > 0) planner.make(s.dropped, {tokens, std::max({hidden, ffn, q})});
-    planner.make(s.d_low, {tokens, 3 * lora->rank});
+    std::int64_t widest = 0;
+    for (const LinearGroup group : kAllGroups) widest = std::max(widest, low_width(config, *lora, group));
+    planner.make(s.d_low, {tokens, widest});
   }
   planner.make(s.r_head, {tokens, hidden});
   planner.make(s.delta_head, {tokens, hidden});
@@ -136,9 +147,11 @@ void plan_scratch(Planner& planner, Scratch<T>& s, const LlamaConfig& config, co
   planner.make(s.x_head, {tokens, hidden});
   planner.make(s.d_x_head, {tokens, hidden});
   planner.make(s.d_r_head, {tokens, hidden});
-  const std::int64_t chunk = head_chunk(limits);
+  constexpr bool in_place = sizeof(T) == sizeof(float);
+  s.n_head_block = std::min(in_place ? kLogitRows : kGradientRows, tokens);
+  const std::int64_t chunk = std::min(kLogitRows, s.n_head_block);
   planner.make(s.logits, {chunk, config.vocab_size});
-  if (sizeof(T) != sizeof(float)) planner.make(s.d_logits, {chunk, config.vocab_size});
+  if (!in_place) planner.make(s.d_logits, {s.n_head_block, config.vocab_size});
   planner.make(s.losses, {chunk});
 }
 
@@ -161,8 +174,9 @@ void plan_lora_gradients(Planner& planner, std::vector<LoraGroupGradients>& grad
     const LinearGroup group = kAllGroups[i % kGroups];
     const auto members = adapted_members(config, lora, group);
     if (members.empty()) continue;
-    planner.make(gradients[i].a,
-                 {static_cast<std::int64_t>(members.size()) * lora.rank, group_shape(config, group)[1]});
+    const std::int64_t low = low_width(config, lora, group);
+    planner.make(gradients[i].a, {low, group_shape(config, group)[1]});
+    planner.make(gradients[i].b_fused, {group_shape(config, group)[0], low});
     gradients[i].b.resize(members.size());
     for (std::size_t j = 0; j < members.size(); ++j) {
       planner.make(gradients[i].b[j], {linear_shape(config, members[j].linear)[0], lora.rank});

@@ -38,6 +38,10 @@ struct GroupMember {
 [[nodiscard]] std::vector<GroupMember> adapted_members(const LlamaConfig& config, const LoraConfig& lora,
                                                        LinearGroup group);
 
+// Columns of the rank-r intermediates of all its adapters side by side, rounded up to what AMX tiles want; 0 without
+// any.
+[[nodiscard]] std::int64_t low_width(const LlamaConfig& config, const LoraConfig& lora, LinearGroup group);
+
 template <class T>
 struct LayerTape {
   Buffer<float> r_attention;    // [tokens, hidden] residual stream at the attention norm
@@ -50,29 +54,30 @@ struct LayerTape {
   Buffer<float> inv_mlp;        // [tokens]
   Buffer<T> x_mlp;              // [tokens, hidden]
   Buffer<T> gate_up;            // [tokens, 2 ffn]; the backward pass overwrites it with its gradient
-  Buffer<T> low[kGroups];       // [tokens, n_adapted * rank] the adapters' rank-r intermediates
+  Buffer<T> low[kGroups];       // [tokens, low_width] the adapters' rank-r intermediates
 };
 
 template <class T>
 struct Scratch {
-  Buffer<T> delta;           // [tokens, hidden] what a block adds to the residual stream; its gradient
-  Buffer<T> act;             // [tokens, ffn] SwiGLU's result
-  Buffer<T> d_act;           // [tokens, ffn]
-  Buffer<T> d_x;             // [tokens, hidden]
-  Buffer<T> d_attended;      // [tokens, q]
-  Buffer<T> d_qkv;           // [tokens, q + 2 kv]
-  Buffer<float> d_residual;  // [tokens, hidden]
-  Buffer<T> dropped;         // [tokens, widest input] the adapters' input after dropout
-  Buffer<T> d_low;           // [tokens, widest n_adapted * rank]
-  Buffer<float> r_head;      // [tokens, hidden] labelled rows of the residual stream
-  Buffer<T> delta_head;      // [tokens, hidden]
-  Buffer<float> inv_head;    // [tokens]
-  Buffer<T> x_head;          // [tokens, hidden]
-  Buffer<T> d_x_head;        // [tokens, hidden]
-  Buffer<float> d_r_head;    // [tokens, hidden]
-  Buffer<float> logits;      // [chunk, vocab]
-  Buffer<T> d_logits;        // [chunk, vocab]; empty for float: in place
-  Buffer<float> losses;      // [chunk]
+  Buffer<T> delta;                // [tokens, hidden] what a block adds to the residual stream; its gradient
+  Buffer<T> act;                  // [tokens, ffn] SwiGLU's result
+  Buffer<T> d_act;                // [tokens, ffn]
+  Buffer<T> d_x;                  // [tokens, hidden]
+  Buffer<T> d_attended;           // [tokens, q]
+  Buffer<T> d_qkv;                // [tokens, q + 2 kv]
+  Buffer<float> d_residual;       // [tokens, hidden]
+  Buffer<T> dropped;              // [tokens, widest input] the adapters' input after dropout
+  Buffer<T> d_low;                // [tokens, widest low_width]
+  Buffer<float> r_head;           // [tokens, hidden] labelled rows of the residual stream
+  Buffer<T> delta_head;           // [tokens, hidden]
+  Buffer<float> inv_head;         // [tokens]
+  Buffer<T> x_head;               // [tokens, hidden]
+  Buffer<T> d_x_head;             // [tokens, hidden]
+  Buffer<float> d_r_head;         // [tokens, hidden]
+  std::int64_t n_head_block = 0;  // rows whose logits' gradients are there at once
+  Buffer<float> logits;           // [chunk, vocab]; the chunk is the whole block for float
+  Buffer<T> d_logits;             // [n_head_block, vocab]; empty for float: it lies in logits
+  Buffer<float> losses;           // [chunk]
 };
 
 // Gradients of full fine-tuning; fused where the product is fused.
@@ -87,12 +92,10 @@ struct FullGradients {
   std::vector<LayerGradients> layers;
 };
 struct LoraGroupGradients {
-  Buffer<float> a;               // [n_adapted * rank, in]
-  std::vector<Buffer<float>> b;  // each [out, rank]
+  Buffer<float> a;        // [low_width, in]
+  Buffer<float> b_fused;  // [fused out, low_width]: of the product of all; only the diagonal blocks mean something
+  std::vector<Buffer<float>> b;  // each [out, rank]: those blocks
 };
-
-// Rows of logits at a time: enough for a good product, little enough for a 128k vocabulary.
-[[nodiscard]] std::int64_t head_chunk(const GraphLimits& limits);
 
 template <class T>
 void plan_tape(Planner& planner, std::vector<LayerTape<T>>& tape, const LlamaConfig& config, const LoraConfig* lora,

@@ -21,11 +21,16 @@ template <class T>
 double LlamaTrainGraph<T>::loss_and_gradients(const Pack& pack, std::uint64_t dropout_seed) {
   dropout_ = full() ? 0 : lora_->config.dropout;
   dropout_seed_ = dropout_seed;
-  if (pack.n_labelled() == 0) return 0;
+  if (pack.n_labelled() == 0) {
+    if (stale_gradients_) clear_gradients();
+    return 0;
+  }
+  if (stale_gradients_) clear_small_gradients();
   forward(pack);
   forward_head_rows(pack);
   const double sum = head(pack, Want::Gradients);
   backward(pack);
+  stale_gradients_ = false;
   return sum;
 }
 
@@ -112,35 +117,54 @@ void LlamaTrainGraph<T>::forward_head_rows(const Pack& pack) {
 
 template <class T>
 double LlamaTrainGraph<T>::head(const Pack& pack, Want want) {
-  const std::int64_t n = pack.n_labelled(), hidden = config_.hidden_size, chunk = head_chunk(limits_);
+  const std::int64_t n = pack.n_labelled(), hidden = config_.hidden_size, block = scratch_.n_head_block;
   double sum = 0;
-  for (std::int64_t first = 0; first < n; first += chunk) {
-    const std::int64_t rows = std::min(chunk, n - first);
-    const In<T> x{scratch_.x_head.data() + first * hidden, {rows, hidden}};
-    const Out<float> logits = rows_of(scratch_.logits, rows);
-    Out<T> d_logits{};
-    if (want == Want::Gradients) {
-      if constexpr (std::is_same_v<T, float>) {
-        d_logits = logits;
-      } else {
-        d_logits = rows_of(scratch_.d_logits, rows);
-      }
-    }
-    runner_.go(GraphPart::Head, Matmul<T, float>{.x = x, .w = &head_, .y = logits});
-    const Out<float> losses = rows_of(scratch_.losses, rows);
-    runner_.go(GraphPart::Head, CrossEntropy<T>{.logits = logits,
-                                                .labels = {pack.labels.data() + first, {rows}},
-                                                .weights = {},
-                                                .loss = losses,
-                                                .d_logits = d_logits});
-    for (std::int64_t i = 0; i < rows; ++i) sum += static_cast<double>(losses.data[i]);
+  for (std::int64_t first = 0; first < n; first += block) {
+    const std::int64_t rows = std::min(block, n - first);
+    sum += head_loss(pack, first, rows, want);
     if (want == Want::Loss) continue;
+    const Out<T> d_logits = head_gradient(0, rows);
     runner_.go(GraphPart::HeadGrads, Matmul<T, T>{.x = d_logits,
                                                   .w = &head_transposed_,
                                                   .y = {scratch_.d_x_head.data() + first * hidden, {rows, hidden}}});
     if (!full()) continue;
     Buffer<float>& dw = config_.tied_embeddings ? full_gradients_.embedding : full_gradients_.lm_head;
-    runner_.go(GraphPart::HeadGrads, MatmulWeightGrad<T>{.dy = d_logits, .x = x, .dw = dw.acc()});
+    runner_.go(GraphPart::HeadGrads, MatmulWeightGrad<T>{.dy = d_logits,
+                                                         .x = {scratch_.x_head.data() + first * hidden, {rows, hidden}},
+                                                         .dw = dw.acc(),
+                                                         .write = first == 0 ? gradient_write() : Write::Add});
+  }
+  return sum;
+}
+
+// Rows of the logits' gradient: in float32 it lies where the logits were.
+template <class T>
+Out<T> LlamaTrainGraph<T>::head_gradient(std::int64_t first, std::int64_t rows) {
+  const std::int64_t vocab = config_.vocab_size;
+  if constexpr (std::is_same_v<T, float>) {
+    return {scratch_.logits.data() + first * vocab, {rows, vocab}};
+  } else {
+    return {scratch_.d_logits.data() + first * vocab, {rows, vocab}};
+  }
+}
+
+template <class T>
+double LlamaTrainGraph<T>::head_loss(const Pack& pack, std::int64_t block_first, std::int64_t block_rows, Want want) {
+  const std::int64_t hidden = config_.hidden_size, chunk = scratch_.logits.shape()[0];
+  double sum = 0;
+  for (std::int64_t at = 0; at < block_rows; at += chunk) {
+    const std::int64_t rows = std::min(chunk, block_rows - at), first = block_first + at;
+    const Out<float> logits = rows_of(scratch_.logits, rows), losses = rows_of(scratch_.losses, rows);
+    runner_.go(
+        GraphPart::Head,
+        Matmul<T, float>{.x = {scratch_.x_head.data() + first * hidden, {rows, hidden}}, .w = &head_, .y = logits});
+    runner_.go(GraphPart::Head,
+               CrossEntropy<T>{.logits = logits,
+                               .labels = {pack.labels.data() + first, {rows}},
+                               .weights = {},
+                               .loss = losses,
+                               .d_logits = want == Want::Gradients ? head_gradient(at, rows) : Out<T>{}});
+    for (std::int64_t i = 0; i < rows; ++i) sum += static_cast<double>(losses.data[i]);
   }
   return sum;
 }

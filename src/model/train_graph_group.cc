@@ -1,6 +1,8 @@
 // Products of one group of linears and its adapters.
 #include "model/train_graph_group.h"
 
+#include <algorithm>
+
 #include "ops/elementwise.h"
 
 namespace faqsmith {
@@ -16,15 +18,21 @@ TrainGroup<T>::TrainGroup(Compute compute, const LlamaConfig& config, const Laye
   if (!lora) return;
   rank_ = lora->rank;
   scale_ = lora->scale();
+  low_width_ = low_width(config, *lora, group);
   for (const GroupMember& member : adapted_members(config, *lora, group)) {
     std::optional<LoraPair>& pair = (*adapters)[static_cast<std::size_t>(member.linear)];
     require(pair.has_value(), "every target of the adapter has its two matrices");
-    members_.push_back({member, &*pair, PackedMatrix(compute, pair->b.in(), Product::Forward, scale_),
-                        PackedMatrix(compute, pair->b.in(), Product::Backward, scale_)});
+    members_.push_back({member, &*pair});
   }
   if (!adapted()) return;
-  a_ = PackedMatrix(compute, a_parts(), Product::Forward);
-  a_transposed_ = PackedMatrix(compute, a_parts(), Product::Backward);
+  const Shape shape = group_shape(config, group);
+  a_fused_ = Buffer<float>({low_width_, shape[1]});
+  b_fused_ = Buffer<float>({shape[0], low_width_});
+  fuse_adapters();
+  a_ = PackedMatrix(compute, a_fused_.in(), Product::Forward);
+  a_transposed_ = PackedMatrix(compute, a_fused_.in(), Product::Backward);
+  b_ = PackedMatrix(compute, b_fused_.in(), Product::Forward, scale_);
+  b_transposed_ = PackedMatrix(compute, b_fused_.in(), Product::Backward, scale_);
 }
 
 template <class T>
@@ -35,16 +43,33 @@ std::vector<In<float>> TrainGroup<T>::weight_parts() const {
 }
 
 template <class T>
-std::vector<In<float>> TrainGroup<T>::a_parts() const {
-  std::vector<In<float>> parts;
-  for (const Member& member : members_) parts.push_back(member.pair->a.in());
-  return parts;
+void TrainGroup<T>::fuse_adapters() {
+  for (std::size_t j = 0; j < members_.size(); ++j) {
+    const LoraPair& pair = *members_[j].pair;
+    const std::int64_t column = static_cast<std::int64_t>(j) * rank_;
+    std::copy_n(pair.a.data(), pair.a.size(), a_fused_.data() + column * a_fused_.shape()[1]);
+    for (std::int64_t o = 0; o < pair.b.shape()[0]; ++o) {
+      std::copy_n(pair.b.data() + o * rank_, rank_,
+                  b_fused_.data() + (members_[j].place.column + o) * low_width_ + column);
+    }
+  }
+}
+
+template <class T>
+void TrainGroup<T>::split_b_gradient() const {
+  for (std::size_t j = 0; j < members_.size(); ++j) {
+    Buffer<float>& b = gradients_->b[j];
+    const std::int64_t column = static_cast<std::int64_t>(j) * rank_;
+    for (std::int64_t o = 0; o < b.shape()[0]; ++o) {
+      std::copy_n(gradients_->b_fused.data() + (members_[j].place.column + o) * low_width_ + column, rank_,
+                  b.data() + o * rank_);
+    }
+  }
 }
 
 template <class T>
 Out<T> TrainGroup<T>::low_columns(Out<T> low) const {
-  // The scratch is as wide as the widest group needs; rows are laid out anew for this one.
-  low.shape.dims[1] = static_cast<std::int64_t>(members_.size()) * rank_;
+  low.shape.dims[1] = low_width_;
   return low;
 }
 
@@ -58,21 +83,19 @@ void TrainGroup<T>::repack_weights() {
 template <class T>
 void TrainGroup<T>::repack_adapters() {
   if (!adapted()) return;
-  const auto parts = a_parts();
-  a_.repack(parts);
-  a_transposed_.repack(parts);
-  for (Member& member : members_) {
-    member.b.repack(member.pair->b.in(), scale_);
-    member.b_transposed.repack(member.pair->b.in(), scale_);
-  }
+  fuse_adapters();
+  a_.repack(a_fused_.in());
+  a_transposed_.repack(a_fused_.in());
+  b_.repack(b_fused_.in(), scale_);
+  b_transposed_.repack(b_fused_.in(), scale_);
 }
 
 template <class T>
 std::uint64_t TrainGroup<T>::bytes() const {
   std::uint64_t total = w_.bytes() + w_transposed_.bytes();
-  if (adapted()) total += a_.bytes() + a_transposed_.bytes();
-  for (const Member& member : members_) total += member.b.bytes() + member.b_transposed.bytes();
-  return total;
+  if (!adapted()) return total;
+  total += a_.bytes() + a_transposed_.bytes() + b_.bytes() + b_transposed_.bytes();
+  return total + sizeof(float) * static_cast<std::uint64_t>(a_fused_.size() + b_fused_.size());
 }
 
 template <class T>
@@ -87,26 +110,13 @@ void TrainGroup<T>::forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, 
     input = dropped;
   }
   runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = input, .w = &a_, .y = low});
-  for (std::size_t j = 0; j < members_.size(); ++j) {
-    runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = low,
-                                                    .w = &members_[j].b,
-                                                    .y = y,
-                                                    .write = Write::Add,
-                                                    .x_column = static_cast<std::int64_t>(j) * rank_,
-                                                    .y_column = members_[j].place.column});
-  }
+  runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = low, .w = &b_, .y = y, .write = Write::Add});
 }
 
 template <class T>
 void TrainGroup<T>::input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, Out<T> d_low, DropoutMask mask) const {
   d_low = low_columns(d_low);
-  for (std::size_t j = 0; j < members_.size(); ++j) {
-    runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = dy,
-                                                    .w = &members_[j].b_transposed,
-                                                    .y = d_low,
-                                                    .x_column = members_[j].place.column,
-                                                    .y_column = static_cast<std::int64_t>(j) * rank_});
-  }
+  if (adapted()) runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = dy, .w = &b_transposed_, .y = d_low});
   if (dx.empty()) return;
   if (adapted() && mask.p > 0) {  // the mask applies to the adapters' part only, so that part comes first
     runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = d_low, .w = &a_transposed_, .y = dx});
@@ -115,22 +125,17 @@ void TrainGroup<T>::input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, Out
     return;
   }
   runner.go(GraphPart::Linears, Matmul<T, T>{.x = dy, .w = &w_transposed_, .y = dx});
-  if (!adapted()) return;
-  runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = d_low, .w = &a_transposed_, .y = dx, .write = Write::Add});
+  if (adapted())
+    runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = d_low, .w = &a_transposed_, .y = dx, .write = Write::Add});
 }
 
 template <class T>
 void TrainGroup<T>::adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> d_low, Out<T> dropped,
-                                      DropoutMask mask) const {
+                                      DropoutMask mask, Write write) const {
   if (!adapted()) return;
-  for (std::size_t j = 0; j < members_.size(); ++j) {
-    runner.go(GraphPart::LoraProducts, MatmulWeightGrad<T>{.dy = dy,
-                                                           .x = low,
-                                                           .dw = gradients_->b[j].acc(),
-                                                           .scale = scale_,
-                                                           .dy_column = members_[j].place.column,
-                                                           .x_column = static_cast<std::int64_t>(j) * rank_});
-  }
+  runner.go(GraphPart::LoraProducts,
+            MatmulWeightGrad<T>{.dy = dy, .x = low, .dw = gradients_->b_fused.acc(), .scale = scale_, .write = write});
+  split_b_gradient();
   In<T> input = x;
   if (mask.p > 0) {
     dropped = {dropped.data, x.shape};
@@ -138,7 +143,7 @@ void TrainGroup<T>::adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In
     input = dropped;
   }
   runner.go(GraphPart::LoraProducts,
-            MatmulWeightGrad<T>{.dy = low_columns(d_low), .x = input, .dw = gradients_->a.acc()});
+            MatmulWeightGrad<T>{.dy = low_columns(d_low), .x = input, .dw = gradients_->a.acc(), .write = write});
 }
 
 template class TrainGroup<float>;

@@ -1,6 +1,9 @@
 // A group of linears that read one input (q|k|v, o, gate|up, down), as one packed product with its LoRA adapters:
 //   y = x W^T + scale * (drop(x) A^T) B^T,   dx = dy W + drop(scale * dy B A),   dA, dB or dW.
-// Promise: with adapters only the rank-r product of the forward pass is kept, and W gets no gradient.
+// Promise: with adapters only the rank-r product of the forward pass is kept, and W gets no gradient. The adapters of a
+// group are one product as well: their A stacked, their B on the diagonal of one matrix whose other blocks are zero.
+// That multiplies some zeros, but thin products of their own are slower (and oneDNN has no fast kernel for slices of
+// 16).
 #pragma once
 #include <array>
 #include <chrono>
@@ -50,26 +53,27 @@ class TrainGroup {
   void forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped, DropoutMask mask) const;
   // dx, and the adapters' d_low = scale * dy B, which adapter_gradients then reads: call this first. dx may be empty.
   void input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, Out<T> d_low, DropoutMask mask) const;
-  // dA and dB.
+  // dA and dB, added to their gradients or in place of them.
   void adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> d_low, Out<T> dropped,
-                         DropoutMask mask) const;
+                         DropoutMask mask, Write write) const;
 
  private:
   struct Member {
     GroupMember place;
     LoraPair* pair;
-    PackedMatrix b, b_transposed;  // both carry alpha / rank
   };
   [[nodiscard]] std::vector<In<float>> weight_parts() const;
-  [[nodiscard]] std::vector<In<float>> a_parts() const;
-  [[nodiscard]] Out<T> low_columns(Out<T> low) const;  // as wide as this group's adapters need
+  void fuse_adapters();                                // masters -> a_fused_, b_fused_
+  [[nodiscard]] Out<T> low_columns(Out<T> low) const;  // the scratch laid out for this group's width
+  void split_b_gradient() const;                       // the diagonal blocks of b_fused
   const LayerWeights* weights_;
   std::vector<GroupMember> linears_;
   std::vector<Member> members_;
-  std::int64_t rank_ = 0;
+  std::int64_t rank_ = 0, low_width_ = 0;
   float scale_ = 1;
   LoraGroupGradients* gradients_ = nullptr;
-  PackedMatrix w_, w_transposed_, a_, a_transposed_;
+  Buffer<float> a_fused_, b_fused_;                                      // [low_width, in], [fused out, low_width]
+  PackedMatrix w_, w_transposed_, a_, a_transposed_, b_, b_transposed_;  // both b carry alpha / rank
 };
 
 }  // namespace faqsmith

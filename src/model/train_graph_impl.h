@@ -27,6 +27,10 @@ class LlamaTrainGraph final : public TrainGraph {
   void list_lora_tensors();
   void pack_head();
   void check(const Pack& pack) const;
+  void clear_gradients();        // writes zeros
+  void clear_small_gradients();  // those that the first pass adds to, where it replaces the others
+  // The first pass after zero_gradients() writes over the old values: nothing is zeroed and read again.
+  [[nodiscard]] Write gradient_write() const { return stale_gradients_ ? Write::Replace : Write::Add; }
   [[nodiscard]] bool full() const { return lora_ == nullptr; }
   [[nodiscard]] TrainGroup<T>& group(std::size_t layer, LinearGroup g) {
     return groups_[layer * kGroups + static_cast<std::size_t>(g)];
@@ -42,6 +46,8 @@ class LlamaTrainGraph final : public TrainGraph {
   void forward_mlp(std::size_t layer, std::int64_t m);
   void forward_head_rows(const Pack& pack);  // labelled rows, through the final norm, into x_head
   double head(const Pack& pack, Want want);  // loss; with gradients also d_x_head and the head's weights
+  double head_loss(const Pack& pack, std::int64_t block_first, std::int64_t block_rows, Want want);
+  [[nodiscard]] Out<T> head_gradient(std::int64_t first, std::int64_t rows);  // rows of the block's d_logits
   void forward_linear(std::size_t layer, LinearGroup g, In<T> x, Out<T> y);
   // train_graph_backward.cc
   void backward(const Pack& pack);
@@ -65,7 +71,8 @@ class LlamaTrainGraph final : public TrainGraph {
   std::vector<LoraGroupGradients> lora_gradients_;  // [n_layers * kGroups]
   std::vector<TrainedTensor> trained_;
   std::uint64_t planned_bytes_ = 0;
-  float dropout_ = 0;  // of the pass under way
+  bool stale_gradients_ = false;  // zero_gradients() was called and no pass has written since
+  float dropout_ = 0;             // of the pass under way
   std::uint64_t dropout_seed_ = 0;
 };
 

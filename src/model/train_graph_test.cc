@@ -175,6 +175,28 @@ TEST(TrainGraph, OneSequenceSixteenTimesGivesTheGradientsOfSixteenAtOnce) {
   }
 }
 
+TEST(TrainGraph, LoraGradientsAddUpOverPacksAlsoAfterOneWithoutLabels) {
+  const Weights weights = strong_weights(tiny(true), 7);
+  LoraConfig config{.rank = 3, .alpha = 6, .dropout = 0, .targets = {Linear::K, Linear::Up, Linear::Down}};
+  LoraWeights lora = strong_lora(weights.config, config, 8);
+  auto graph = make_lora_graph({}, weights, lora, kLimits);
+  const auto list = sequences({9, 14, 6}, 9);
+  graph->zero_gradients();
+  (void)graph->loss_and_gradients(pack_of(list), 0);
+  std::vector<std::vector<float>> expected;
+  for (const TrainedTensor& t : graph->trained()) expected.emplace_back(t.grad.data, t.grad.data + t.grad.shape.size());
+  graph->zero_gradients();
+  Pack unlabelled;
+  append_sequence(unlabelled, std::vector<TokenId>{1, 2, 3}, {false, false, false});
+  (void)graph->loss_and_gradients(unlabelled, 0);
+  for (const Sequence& s : list) (void)graph->loss_and_gradients(pack_of({s}), 0);
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    for (std::size_t i = 0; i < expected[k].size(); ++i) {
+      ASSERT_NEAR(graph->trained()[k].grad.data[i], expected[k][i], 2e-4f) << graph->trained()[k].name;
+    }
+  }
+}
+
 TEST(TrainGraph, ForecastOfMemoryIsWhatIsAllocated) {
   LlamaConfig config = tiny(true);
   config.hidden_size = 64, config.head_dim = 16, config.intermediate_size = 128, config.vocab_size = 512;
