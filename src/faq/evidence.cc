@@ -55,6 +55,13 @@ bool all_known(const std::set<std::string>& terms, const std::set<std::string>& 
   return std::all_of(terms.begin(), terms.end(), [&words](const std::string& term) { return known(words, term); });
 }
 
+// Abbreviations and placeholders that anybody may use in a question about anything.
+bool everyday(const std::string& term) {
+  static const std::set<std::string> kEveryday = {"pc",  "pcs", "cd", "cds", "dvd", "dvds", "usb", "os",   "url",
+                                                  "faq", "id",  "ok", "pdf", "ii",  "vs",   "etc", "wifi", "tv"};
+  return kEveryday.contains(term) || term.find("foo") != std::string::npos;
+}
+
 }  // namespace
 
 bool quote_in_section(std::string_view quote, std::string_view section) {
@@ -78,7 +85,7 @@ std::vector<std::string> invented_terms(std::string_view question, std::string_v
   terms.merge(names_of(question));
   std::vector<std::string> invented;
   for (const std::string& term : terms)
-    if (!known(words, term)) invented.push_back(term);
+    if (!known(words, term) && !everyday(term)) invented.push_back(term);
   return invented;
 }
 

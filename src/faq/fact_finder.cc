@@ -154,10 +154,12 @@ class Finder {
   Finder(const SectionRow& section, const FactRules& rules)
       : section_(section), rules_(rules), units_(units_of(section.text)) {}
 
-  std::vector<FoundFact> run() {
+  std::vector<FoundFact> run(Place place) {
     const std::string heading = section_.heading_path.empty() ? "" : bare_heading(section_.heading_path.back());
     if (is_question_heading(heading)) {
-      harvest(heading, 0, units_.size());
+      // What carries on an answer is not what the question asks for first; it only adds facts if they are wanted.
+      if (place == Place::Opens) harvest(heading, 0, units_.size());
+      if (place == Place::CarriesOn && rules_.more_facts > 0) windows(0, units_.size(), rules_.more_facts);
     } else if (!harvest_inside()) {
       windows(0, units_.size(), quota());
     }
@@ -302,8 +304,8 @@ std::string heading_text(const std::vector<std::string>& heading_path) {
   return join(bare, " > ");
 }
 
-std::vector<FoundFact> find_facts(const SectionRow& section, const FactRules& rules) {
-  std::vector<FoundFact> found = Finder(section, rules).run();
+std::vector<FoundFact> find_facts(const SectionRow& section, const FactRules& rules, Place place) {
+  std::vector<FoundFact> found = Finder(section, rules).run(place);
   // The same sentence twice in one section is one fact.
   std::set<std::string> seen;
   std::erase_if(found, [&seen](const FoundFact& fact) { return !seen.insert(fact.fact.key).second; });

@@ -16,6 +16,9 @@ struct FactRules {
   std::function<int(std::string_view)> count_tokens;
 };
 
+// Whether a section opens what its heading announces or carries on a section before it that was too long.
+enum class Place { Opens, CarriesOn };
+
 struct FoundFact {
   FactRow fact;          // id 0; section_id, key, origin, quote, answer and heading are set
   std::string question;  // harvest only: the question as it stood in the document
@@ -25,7 +28,8 @@ struct FoundFact {
 // "Q: … A: …". Everything else becomes quoted facts: one to three whole sentences, a list, a code block with its
 // introduction, a table row. An answer that is longer than allowed becomes several facts; a sentence that is longer
 // alone is left out, never cut.
-[[nodiscard]] std::vector<FoundFact> find_facts(const SectionRow& section, const FactRules& rules);
+[[nodiscard]] std::vector<FoundFact> find_facts(const SectionRow& section, const FactRules& rules,
+                                                Place place = Place::Opens);
 
 // The text that says where a section stands: bare headings joined by " > ".
 [[nodiscard]] std::string heading_text(const std::vector<std::string>& heading_path);

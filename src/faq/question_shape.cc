@@ -42,14 +42,32 @@ constexpr std::array kPointers = {"the passage",        "this passage",
                                   "these instructions", "the user's",
                                   "the question"};
 // Traces of prompts and of a chat model's manners.
-constexpr std::array kLeaks = {
-    "question:", "answer:",   "reworded",     "rewritten",       "rephrase", "paraphrase",        "assistant",
-    "<|",        "|>",        "as an ai",     "[inst",           "```",      "original question", "new question",
-    "here is",   "here's",    "same meaning", "different words", "user:",    "example:",          "i'm sorry",
-    "write a",   "write one", "text:"};
+constexpr std::array kLeaks = {"question:",
+                               "answer:",
+                               "reworded",
+                               "rewritten",
+                               "rephrase",
+                               "paraphrase",
+                               "assistant",
+                               "<|",
+                               "|>",
+                               "as an ai",
+                               "[inst",
+                               "```",
+                               "original question",
+                               "new question",
+                               "same meaning",
+                               "different words",
+                               "user:",
+                               "example:",
+                               "i'm sorry",
+                               "write a",
+                               "write one",
+                               "text:"};
 
 // How a small model begins when it answers instead of asking.
-constexpr std::array kReplyStarts = {"yes",        "no",         "ok",         "okay",     "sure",      "of course",
+constexpr std::array kReplyStarts = {"yes",        "no,",        "no.",        "no you",   "no it",     "no there",
+                                     "here is",    "here's",     "ok",         "okay",     "sure",      "of course",
                                      "i'm sorry",  "i am sorry", "i'll",       "here are", "that's",    "certainly",
                                      "you can",    "you should", "you need",   "you are",  "you don't", "it is",
                                      "it's",       "this is",    "i can help", "thank",    "hello",     "hi ",
@@ -62,10 +80,19 @@ bool replies(std::string_view text) {
   });
 }
 
+// Traces of a question inside a longer text, and people who tell their problem.
+constexpr std::array kAskingInside = {", can ", ", how ", ", what ", ", is ",  ", where ", ", why ",   ", which ",
+                                      ", are ", ", do ",  ", does ", ", may ", " how to ", " how do ", " how can "};
+constexpr std::array kTelling = {"i ", "i'm ", "i'd ", "i've ", "my ", "we ", "our "};
+
 // A statement: it ends like one, or is too long for a search and asks nowhere.
 bool states(std::string_view text) {
   if (trim(text).ends_with(".")) return true;
-  return !asks(text) && words_of(text).size() > 7;
+  const auto within = [text](std::string_view phrase) { return text.find(phrase) != std::string_view::npos; };
+  const auto starts = [text](std::string_view phrase) { return text.starts_with(phrase); };
+  if (asks(text) || std::any_of(kAskingInside.begin(), kAskingInside.end(), within)) return false;
+  if (std::any_of(kTelling.begin(), kTelling.end(), starts)) return false;
+  return words_of(text).size() > 8;
 }
 
 bool contains_any(std::string_view text, const auto& phrases) {

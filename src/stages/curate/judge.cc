@@ -127,14 +127,19 @@ std::vector<Candidate*> pick_for_scoring(std::vector<Candidate*> of_fact, const 
   return chosen;
 }
 
+bool is_understood(bool found_first, std::optional<double> gain_share, double min_gain_share) {
+  if (!gain_share) return found_first;
+  return *gain_share >= (found_first ? min_gain_share / 2 : min_gain_share);
+}
+
 void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, const CurateOptions& options) {
   for (Candidate* candidate : of_fact) {
     if (!candidate->in()) continue;
     const bool found_first = score_or(*candidate, score::kSearchRank, 0) == 1;
-    const bool measured = candidate->scores.contains(score::kGain) && anchor > 0;
-    if (measured) candidate->scores[score::kGainShare] = candidate->scores[score::kGain] / anchor;
-    const bool likely = measured && candidate->scores[score::kGainShare] >= options.min_gain_share;
-    if (!found_first && !likely) candidate->fail(gate::kNotUnderstood);
+    std::optional<double> share;
+    if (candidate->scores.contains(score::kGain) && anchor > 0) share = candidate->scores[score::kGain] / anchor;
+    if (share) candidate->scores[score::kGainShare] = *share;
+    if (!is_understood(found_first, share, options.min_gain_share)) candidate->fail(gate::kNotUnderstood);
   }
 }
 

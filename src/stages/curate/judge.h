@@ -2,6 +2,7 @@
 // and writes the database around them.
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -50,7 +51,12 @@ void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index
 // are too close to a chosen one fail as near_duplicate; those beyond the limit as not_among_best.
 [[nodiscard]] std::vector<Candidate*> pick_for_scoring(std::vector<Candidate*> of_fact, const CurateOptions& options);
 
-// The pass that combines the signals: fails what neither search nor likelihood understands.
+// How search and likelihood are combined. Measured on the shipped probes with the default model: search alone passes
+// 76% of good wordings and catches 37% of bad ones, likelihood at 0.5 passes 88% and catches 90%. A wording that search
+// finds first needs half of the likelihood; without a measured likelihood search decides.
+[[nodiscard]] bool is_understood(bool found_first, std::optional<double> gain_share, double min_gain_share);
+
+// The pass that applies it.
 // anchor: the gain of the fact's original question, or of its best wordings if it has none.
 void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, const CurateOptions& options);
 

@@ -16,7 +16,7 @@ struct GenerateOptions {
   std::uint64_t seed = 1;
   std::string topic;                           // what the documents are about; may be empty
   std::vector<std::string> example_questions;  // steer the teacher's few-shot prompts
-  int samples_per_fact = 64;  // wordings asked for each fact: half reword its question, half are asked of its answer
+  int samples_per_fact = 48;  // wordings asked for each fact: half reword its question, half are asked of its answer
   int rule_wordings = 14;     // wordings by rule for each fact
   double temperature = 0.85;
   double top_p = 0.95;

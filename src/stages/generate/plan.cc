@@ -96,8 +96,12 @@ FactPlan plan_facts(const std::vector<SectionRow>& sections, const GenerateOptio
   rules.count_tokens = [&teacher](std::string_view text) { return teacher.count_tokens(text); };
   FactPlan plan;
   std::vector<SectionFacts>& all = plan.sections;
+  const SectionRow* before = nullptr;
   for (const SectionRow& section : sections) {
-    std::vector<FoundFact> facts = find_facts(section, rules);
+    const bool carries_on =
+        before != nullptr && before->source_id == section.source_id && before->heading_path == section.heading_path;
+    before = &section;
+    std::vector<FoundFact> facts = find_facts(section, rules, carries_on ? Place::CarriesOn : Place::Opens);
     withhold_private(facts, plan.withheld);
     if (!facts.empty()) all.push_back({section, std::move(facts)});
   }

@@ -9,7 +9,7 @@ namespace faqsmith {
 
 struct SplitOptions {
   std::uint64_t seed = 1;
-  double unseen_facts = 0.05;   // share of fact clusters that are held out whole
+  double unseen_facts = 0.04;   // share of fact clusters that are held out whole
   double reworded = 0.15;       // share of teacher wordings held out, of facts that train
   double validation = 0.04;     // likewise
   double refusal_test = 0.3;    // share of unanswerable questions held out

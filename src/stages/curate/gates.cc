@@ -1,0 +1,144 @@
+// Each gate is asked exactly as curation asks it.
+#include "stages/curate/gates.h"
+
+#include <algorithm>
+
+#include "faq/evidence.h"
+#include "faq/privacy.h"
+#include "faq/question_shape.h"
+#include "faq/unanswerable.h"
+#include "stages/curate/judge.h"
+#include "stages/curate/likelihood.h"
+
+namespace faqsmith {
+namespace {
+
+// Counts verdicts of one gate.
+struct Tally {
+  GateQuality quality;
+  void add(bool good, bool passed) {
+    ++(good ? quality.n_good : quality.n_bad);
+    if (good && passed) ++quality.good_passed;
+    if (!good && !passed) ++quality.bad_caught;
+  }
+};
+
+std::vector<FactRow> fact_rows(const ProbeSet& probes, std::map<std::string, RowId>& ids) {
+  std::vector<FactRow> rows;
+  for (const auto& [name, fact] : probes.facts) {
+    FactRow row;
+    row.id = ids[name] = static_cast<RowId>(rows.size() + 1);
+    row.origin = "harvest";
+    row.heading = fact.question;
+    row.answer = row.quote = fact.answer;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Tally rule_gate(const char* name, const ProbeSet& probes, ProbeKind kind, const auto& passes) {
+  Tally tally;
+  tally.quality.gate = name;
+  for (const Probe& probe : probes.probes)
+    if (probe.kind == kind) tally.add(probe.good, passes(probe));
+  return tally;
+}
+
+// Wording probes that are good, and those that this kind of gate is meant to catch.
+std::vector<const Probe*> wordings_for(const ProbeSet& probes, std::string_view gate) {
+  std::vector<const Probe*> chosen;
+  for (const Probe& probe : probes.probes)
+    if (probe.kind == ProbeKind::Wording && (probe.good || probe.gate == gate)) chosen.push_back(&probe);
+  return chosen;
+}
+
+// Gain of each probe over the gain of its fact's own question.
+std::vector<double> gain_shares(const ProbeSet& probes, const std::vector<const Probe*>& wordings,
+                                const std::string& topic, ChatModel& judge) {
+  std::vector<QuestionAnswer> asked;
+  for (const Probe* probe : wordings) asked.push_back({probe->text, probes.facts.at(probe->fact).answer});
+  for (const Probe* probe : wordings)
+    asked.push_back({probes.facts.at(probe->fact).question, probes.facts.at(probe->fact).answer});
+  const std::vector<double> gains = likelihood_gains(judge, topic, asked);
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < wordings.size(); ++i)
+    shares.push_back(gains[i] / std::max(1.0, gains[wordings.size() + i]));
+  return shares;
+}
+
+void add_understanding(const ProbeSet& probes, const CurateOptions& options, ChatModel* judge, const FactIndex& index,
+                       const std::map<std::string, RowId>& ids, std::vector<GateQuality>& out) {
+  const std::vector<const Probe*> wordings = wordings_for(probes, "understanding");
+  const std::vector<double> shares =
+      judge == nullptr ? std::vector<double>() : gain_shares(probes, wordings, options.topic, *judge);
+  Tally search, likelihood, understood;
+  search.quality.gate = "search";
+  likelihood.quality.gate = "likelihood";
+  understood.quality.gate = "understood";
+  for (std::size_t i = 0; i < wordings.size(); ++i) {
+    const auto hits = index.search(wordings[i]->text, 1);
+    const bool found = !hits.empty() && hits[0].id == ids.at(wordings[i]->fact);
+    search.add(wordings[i]->good, found);
+    if (shares.empty()) continue;
+    const bool likely = shares[i] >= options.min_gain_share;
+    likelihood.add(wordings[i]->good, likely);
+    understood.add(wordings[i]->good, is_understood(found, shares[i], options.min_gain_share));
+  }
+  out.push_back(search.quality);
+  if (shares.empty()) return;
+  out.push_back(likelihood.quality);
+  out.push_back(understood.quality);
+}
+
+}  // namespace
+
+double GateQuality::precision() const {
+  const int rejected = n_good - good_passed + bad_caught;
+  return rejected == 0 ? 1.0 : static_cast<double>(bad_caught) / rejected;
+}
+double GateQuality::recall() const {
+  return n_bad == 0 ? 1.0 : static_cast<double>(bad_caught) / n_bad;
+}
+double GateQuality::passes_good() const {
+  return n_good == 0 ? 1.0 : static_cast<double>(good_passed) / n_good;
+}
+
+std::vector<GateQuality> measure_gates(const ProbeSet& probes, const CurateOptions& options, ChatModel* judge,
+                                       Database& scratch) {
+  std::map<std::string, RowId> ids;
+  const std::vector<FactRow> facts = fact_rows(probes, ids);
+  const FactIndex index(scratch, indexed_facts(facts));
+  const std::string name = main_name(facts);
+  std::vector<GateQuality> out;
+  Tally shape, invented;
+  shape.quality.gate = "shape";
+  invented.quality.gate = gate::kInvented;
+  for (const Probe* probe : wordings_for(probes, "shape")) {
+    const std::string& answer = probes.facts.at(probe->fact).answer;
+    shape.add(probe->good, question_faults(probe->text, answer, answer).empty());
+  }
+  // Names of other facts count as known, as those of the same document do.
+  std::string all;
+  for (const FactRow& fact : facts) all += fact.heading + "\n" + fact.answer + "\nDebian\n";
+  for (const Probe* probe : wordings_for(probes, "invented"))
+    invented.add(probe->good, invented_terms(probe->text, all).empty());
+  out.push_back(shape.quality);
+  out.push_back(invented.quality);
+  add_understanding(probes, options, judge, index, ids, out);
+  out.push_back(rule_gate("evidence", probes, ProbeKind::Answer, [&](const Probe& probe) {
+                  const ProbeFact& fact = probes.facts.at(probe.fact);
+                  return evidence_faults(probe.text, fact.answer, fact.answer, fact.question).empty();
+                }).quality);
+  out.push_back(rule_gate(gate::kPrivate, probes, ProbeKind::Private, [](const Probe& probe) {
+                  return redact(probe.text).found.empty();
+                }).quality);
+  out.push_back(rule_gate(gate::kInjection, probes, ProbeKind::Orders, [](const Probe& probe) {
+                  return !looks_like_injection(probe.text);
+                }).quality);
+  out.push_back(rule_gate(gate::kAnswerable, probes, ProbeKind::Refuse, [&](const Probe& probe) {
+                  return !maybe_answerable(probe.text, name, index, facts);
+                }).quality);
+  return out;
+}
+
+}  // namespace faqsmith
