@@ -56,6 +56,41 @@ double time_replies(Engine& engine, TokenId vocab, Rng& rng, int n, std::size_t 
   return seconds;
 }
 
+// Generation of data: 4 facts x 48 samples, 9 few-shot prompts of 300 tokens that all share, 60 tokens of their own for
+// each fact and prompt, 15 new tokens at temperature 0.85 and top-p 0.95.
+void bench_wordings(Engine& engine, TokenId vocab, Rng& rng) {
+  std::vector<GenerateJob> jobs;
+  std::vector<std::vector<TokenId>> shots, own;
+  for (int i = 0; i < 9; ++i) shots.push_back(random_prompt(300, vocab, rng));
+  for (int i = 0; i < 36; ++i) own.push_back(random_prompt(60, vocab, rng));
+  for (std::size_t i = 0; i < 4 * 48; ++i) {
+    GenerateJob job{.prompt = shots[i % 9], .max_tokens = 15, .at_end = AtEnd::Continue};
+    const auto& tail = own[i / 48 * 9 + i % 9];
+    job.prompt.insert(job.prompt.end(), tail.begin(), tail.end());
+    job.sampling = {.temperature = 0.85, .top_p = 0.95, .seed = i};
+    jobs.push_back(std::move(job));
+  }
+  const auto rows = engine.scheduler().n_rows_computed();
+  const double start = now_s();
+  (void)engine.generate(jobs, {});
+  const double seconds = now_s() - start;
+  std::printf("wordings:     %6.1f replies/s (192 in %.2f s, %.0f rows computed)\n", 192 / seconds, seconds,
+              static_cast<double>(engine.scheduler().n_rows_computed() - rows));
+}
+
+// Likelihood of 4 answers of 50 tokens after each of 64 questions of 40 tokens.
+void bench_scores(Engine& engine, TokenId vocab, Rng& rng) {
+  std::vector<ScoreJob> jobs;
+  for (int q = 0; q < 64; ++q) {
+    const auto question = random_prompt(40, vocab, rng);
+    for (int a = 0; a < 4; ++a) jobs.push_back({.prompt = question, .continuation = random_prompt(50, vocab, rng)});
+  }
+  const double start = now_s();
+  (void)engine.score(jobs);
+  const double seconds = now_s() - start;
+  std::printf("scores:       %6.1f a second (256 in %.2f s)\n", 256 / seconds, seconds);
+}
+
 void bench(const fs::path& path, const Cpu& cpu) {
   ModelFile file = load_model(path, HashFile::No);
   const Tokenizer tokenizer(std::move(file.tokenizer));
@@ -68,6 +103,8 @@ void bench(const fs::path& path, const Cpu& cpu) {
   for (int run = 0; run < n_runs; ++run) speeds.push_back(512 / time_replies(engine, vocab, rng, 1, 512, 1));
   const auto prefill = spread_of(speeds);
   std::printf("prefill 512:  %6.0f tok/s (%.0f to %.0f)\n", prefill.median, prefill.least, prefill.most);
+  bench_wordings(engine, vocab, rng);
+  bench_scores(engine, vocab, rng);
   for (int n : sequences) {
     // The peer's clock starts after the prompts: the time of prompts and one token each is taken off.
     speeds.clear();
@@ -95,7 +132,7 @@ int main(int argc, char** argv) {
   if (argc > 2) cpu.compute = std::strcmp(argv[2], "bf16") == 0 ? Compute::Bf16 : Compute::F32;
   if (argc > 3) n_runs = std::max(1, std::atoi(argv[3]));
   processor_time = argc > 4 && std::strcmp(argv[4], "cpu") == 0;
-  if (argc > 5) sequences = {std::max(1, std::atoi(argv[5]))};
+  if (argc > 5) sequences = std::vector<int>(std::atoi(argv[5]) > 0 ? 1 : 0, std::atoi(argv[5]));  // 0 = none
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   try {
     bench(argv[1], cpu);

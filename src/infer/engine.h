@@ -14,7 +14,7 @@
 namespace faqsmith {
 
 struct EngineOptions {
-  int max_sequences = 48;                             // replies that grow at the same time
+  int max_sequences = 64;                             // replies that grow at the same time
   int step_rows = 512;                                // tokens of one step, prompts and replies together
   std::size_t kv_cache_bytes = std::size_t{1} << 30;  // taken as it is needed
   int max_context_tokens = 0;                         // 0 = the model's

@@ -50,14 +50,18 @@ inline float fast_exp(float x) {
   return std::bit_cast<float>(std::bit_cast<std::int32_t>(p) + (std::bit_cast<std::int32_t>(shifted) << 23));
 }
 
+// Over the x at or above cut.
 FAQSMITH_CLONES
-float sum_of_exp(const float* x, std::int64_t n, float maximum, float inverse_temperature) {
+float sum_of_exp(const float* x, std::int64_t n, float maximum, float inverse_temperature, float cut) {
   std::array<float, kLanes> lane{};
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (int l = 0; l < kLanes; ++l) lane[l] += fast_exp((x[i + l] - maximum) * inverse_temperature);
+    for (int l = 0; l < kLanes; ++l) {
+      const float e = fast_exp((x[i + l] - maximum) * inverse_temperature);
+      lane[l] += x[i + l] >= cut ? e : 0.0f;
+    }
   }
-  for (; i < n; ++i) lane[0] += fast_exp((x[i] - maximum) * inverse_temperature);
+  for (; i < n; ++i) lane[0] += x[i] >= cut ? fast_exp((x[i] - maximum) * inverse_temperature) : 0.0f;
   float sum = 0;
   for (float part : lane) sum += part;
   return sum;
@@ -126,35 +130,73 @@ std::vector<LogitBlocks::Candidate> LogitBlocks::top(std::size_t k) const {
   return found;
 }
 
-double LogitBlocks::log_sum_exp(double temperature) const {
-  const float top = maximum();
-  const auto inverse = static_cast<float>(1.0 / temperature);
-  double sum = 0;
-  for (std::int64_t b = 0; b < n_blocks(); ++b) {
-    const auto part = block(b);
-    sum += static_cast<double>(sum_of_exp(part.data(), static_cast<std::int64_t>(part.size()), top, inverse));
-  }
-  return static_cast<double>(top) / temperature + std::log(sum);
+double LogitBlocks::block_sum(std::int64_t b, float inverse_temperature, float top, float cut) const {
+  // An excluded token is below any cut that is a number.
+  const float above = std::max(cut, std::numeric_limits<float>::lowest());
+  if (maxima_[static_cast<std::size_t>(b)] < above) return 0;
+  const auto part = block(b);
+  return static_cast<double>(
+      sum_of_exp(part.data(), static_cast<std::int64_t>(part.size()), top, inverse_temperature, above));
 }
 
-double LogitBlocks::block_sum(std::int64_t b) const {
-  if (maxima_[static_cast<std::size_t>(b)] == kMinusInfinity) return 0;
-  const auto part = block(b);
+double LogitBlocks::sum_above(float inverse_temperature, float top, float cut) const {
   double sum = 0;
-  for (float x : part) {
-    if (x != kMinusInfinity) sum += static_cast<double>(fast_exp((x - draw_maximum_) * inverse_temperature_));
-  }
+  for (std::int64_t b = 0; b < n_blocks(); ++b) sum += block_sum(b, inverse_temperature, top, cut);
   return sum;
 }
 
-void LogitBlocks::prepare_draw(double temperature) {
+double LogitBlocks::log_sum_exp(double temperature) const {
+  const float top = maximum();
+  return static_cast<double>(top) / temperature +
+         std::log(sum_above(static_cast<float>(1.0 / temperature), top, kMinusInfinity));
+}
+
+float LogitBlocks::cut_of_top_k(std::size_t k) const {
+  const auto best = top(k);
+  return best.empty() ? kMinusInfinity : best.back().logit;
+}
+
+float LogitBlocks::cut_of_top_p(double p, double temperature, float cut) const {
+  const float top_logit = maximum();
+  const auto inverse = static_cast<float>(1.0 / temperature);
+  const double wanted = p * sum_above(inverse, top_logit, cut);
+  const auto weight = [&](float x) { return static_cast<double>(fast_exp((x - top_logit) * inverse)); };
+  // Mostly a few tokens are enough.
+  constexpr std::size_t kFew = 64;
+  double mass = 0;
+  for (const auto& c : top(kFew)) {
+    mass += weight(c.logit);
+    if (mass >= wanted) return std::max(cut, c.logit);
+  }
+  // The tokens at or above `high` do not reach it, those at or above `low` do.
+  float high = top_logit, low = std::max(cut, top_logit - 87.0f / inverse);
+  for (int i = 0; i < 12; ++i) {
+    const float middle = low + (high - low) / 2;
+    (sum_above(inverse, top_logit, middle) >= wanted ? low : high) = middle;
+  }
+  std::vector<float> between;
+  for (std::int64_t b = 0; b < n_blocks(); ++b) {
+    if (maxima_[static_cast<std::size_t>(b)] < low) continue;
+    for (float x : block(b)) {
+      if (x >= low && x < high) between.push_back(x);
+    }
+  }
+  std::sort(between.begin(), between.end(), std::greater<>());
+  mass = sum_above(inverse, top_logit, high);
+  for (float x : between) {
+    mass += weight(x);
+    if (mass >= wanted) return x;
+  }
+  return low;  // rounding: all of them are needed
+}
+
+void LogitBlocks::prepare_draw(double temperature, float cut) {
   draw_maximum_ = maximum();
   inverse_temperature_ = static_cast<float>(1.0 / temperature);
+  cut_ = std::max(cut, std::numeric_limits<float>::lowest());
   sums_.resize(maxima_.size());
   for (std::int64_t b = 0; b < n_blocks(); ++b) {
-    const auto part = block(b);
-    sums_[static_cast<std::size_t>(b)] = static_cast<double>(
-        sum_of_exp(part.data(), static_cast<std::int64_t>(part.size()), draw_maximum_, inverse_temperature_));
+    sums_[static_cast<std::size_t>(b)] = block_sum(b, inverse_temperature_, draw_maximum_, cut_);
   }
 }
 
@@ -164,7 +206,7 @@ std::int32_t LogitBlocks::draw(Rng& rng) const {
   double left = rng.uniform() * total;
   std::int64_t chosen = -1;  // rounding may carry `left` past the end: the last block with a token takes it
   for (std::int64_t b = 0; b < n_blocks(); ++b) {
-    if (maxima_[static_cast<std::size_t>(b)] == kMinusInfinity) continue;
+    if (maxima_[static_cast<std::size_t>(b)] < cut_) continue;
     chosen = b;
     if (left < sums_[static_cast<std::size_t>(b)]) break;
     left -= sums_[static_cast<std::size_t>(b)];
@@ -173,7 +215,7 @@ std::int32_t LogitBlocks::draw(Rng& rng) const {
   const auto part = block(chosen);
   std::int32_t last = -1;
   for (std::size_t i = 0; i < part.size() && (left >= 0 || last < 0); ++i) {
-    if (part[i] == kMinusInfinity) continue;
+    if (part[i] < cut_) continue;
     last = static_cast<std::int32_t>(chosen * kBlock + static_cast<std::int64_t>(i));
     left -= static_cast<double>(fast_exp((part[i] - draw_maximum_) * inverse_temperature_));
   }
@@ -182,7 +224,7 @@ std::int32_t LogitBlocks::draw(Rng& rng) const {
 
 void LogitBlocks::exclude_from_draw(std::int32_t id) {
   exclude(id);
-  sums_[static_cast<std::size_t>(id / kBlock)] = block_sum(id / kBlock);
+  sums_[static_cast<std::size_t>(id / kBlock)] = block_sum(id / kBlock, inverse_temperature_, draw_maximum_, cut_);
 }
 
 }  // namespace faqsmith

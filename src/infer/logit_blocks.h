@@ -29,21 +29,28 @@ class LogitBlocks {
   // log of the sum over all tokens of exp(logit / temperature), natural logarithm.
   [[nodiscard]] double log_sum_exp(double temperature) const;
 
-  // Draws one token with probability exp(logit / temperature) / sum. prepare_draw() once, then draw() and
-  // exclude_from_draw() any number of times. Returns -1 if everything is excluded.
-  void prepare_draw(double temperature);
+  // The smallest logit that top-k keeps. Equals stay together.
+  [[nodiscard]] float cut_of_top_k(std::size_t k) const;
+  // Of the tokens at or above `cut`: the smallest logit that top-p keeps, the likeliest tokens whose probabilities
+  // reach p together (Holtzman et al. 2020, arXiv 1904.09751). Equals stay together.
+  [[nodiscard]] float cut_of_top_p(double p, double temperature, float cut) const;
+
+  // Draws one token at or above `cut` with probability exp(logit / temperature) / sum. prepare_draw() once, then draw()
+  // and exclude_from_draw() any number of times. Returns -1 if everything is excluded.
+  void prepare_draw(double temperature, float cut);
   [[nodiscard]] std::int32_t draw(Rng& rng) const;
   void exclude_from_draw(std::int32_t id);
 
  private:
   [[nodiscard]] std::int64_t n_blocks() const { return static_cast<std::int64_t>(maxima_.size()); }
   [[nodiscard]] std::span<const float> block(std::int64_t b) const;
-  [[nodiscard]] double block_sum(std::int64_t b) const;
+  [[nodiscard]] double block_sum(std::int64_t b, float inverse_temperature, float top, float cut) const;
+  [[nodiscard]] double sum_above(float inverse_temperature, float top, float cut) const;
 
   std::span<float> logits_;
   std::vector<float> maxima_;  // [n_blocks]
   std::vector<double> sums_;   // [n_blocks], of the prepared draw
-  float draw_maximum_ = 0, inverse_temperature_ = 1;
+  float draw_maximum_ = 0, inverse_temperature_ = 1, cut_ = 0;
 };
 
 }  // namespace faqsmith

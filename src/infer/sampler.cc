@@ -68,11 +68,7 @@ SampledToken Sampler::next(std::span<float> logits, TokenConstraint* constraint)
 
 // -1 if the constraint refuses everything that is left.
 TokenId Sampler::pick(std::span<float> logits, TokenConstraint* constraint) {
-  const auto once = [&] {
-    if (options_.temperature == 0) return pick_best(constraint);
-    const bool cut = options_.top_k > 0 || options_.top_p < 1;
-    return cut ? pick_from_top(constraint) : pick_from_all(constraint);
-  };
+  const auto once = [&] { return options_.temperature == 0 ? pick_best(constraint) : pick_at_random(constraint); };
   const TokenId id = once();
   if (id >= 0 || !constraint) return id;
   constraint->mask(logits);
@@ -89,61 +85,15 @@ TokenId Sampler::pick_best(TokenConstraint* constraint) {
   return -1;
 }
 
-TokenId Sampler::pick_from_all(TokenConstraint* constraint) {
-  blocks_.prepare_draw(options_.temperature);
+TokenId Sampler::pick_at_random(TokenConstraint* constraint) {
+  float cut = -std::numeric_limits<float>::infinity();
+  if (options_.top_k > 0) cut = blocks_.cut_of_top_k(static_cast<std::size_t>(options_.top_k));
+  if (options_.top_p < 1) cut = blocks_.cut_of_top_p(options_.top_p, options_.temperature, cut);
+  blocks_.prepare_draw(options_.temperature, cut);
   for (int i = 0; i < kTries; ++i) {
     const TokenId id = blocks_.draw(rng_);
     if (id < 0 || !constraint || constraint->accepts(id)) return id;
     blocks_.exclude_from_draw(id);
-  }
-  return -1;
-}
-
-// The tokens that top-k and then top-p leave, best first.
-std::vector<LogitBlocks::Candidate> Sampler::nucleus() const {
-  const auto limit =
-      options_.top_k > 0 ? static_cast<std::size_t>(options_.top_k) : std::numeric_limits<std::size_t>::max();
-  const auto probability_of = [&](float logit, double total) {
-    return std::exp(static_cast<double>(logit) / options_.temperature - total);
-  };
-  if (options_.top_p >= 1) return blocks_.top(limit);
-  double total = options_.top_k > 0 ? 0 : blocks_.log_sum_exp(options_.temperature);
-  for (std::size_t k = options_.top_k > 0 ? limit : 64;; k = k < (std::size_t{1} << 40) ? k * 16 : limit) {
-    auto candidates = blocks_.top(std::min(k, limit));
-    if (candidates.empty()) return candidates;
-    if (options_.top_k > 0) {
-      double sum = 0;
-      const double top = static_cast<double>(candidates[0].logit) / options_.temperature;
-      for (const auto& c : candidates) sum += probability_of(c.logit, top);
-      total = top + std::log(sum);
-    }
-    double mass = 0;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      mass += probability_of(candidates[i].logit, total);
-      if (mass < options_.top_p) continue;
-      candidates.resize(i + 1);
-      return candidates;
-    }
-    if (candidates.size() < k || k >= limit) return candidates;  // that was every token
-  }
-}
-
-TokenId Sampler::pick_from_top(TokenConstraint* constraint) {
-  auto candidates = nucleus();
-  std::vector<double> weights;
-  for (const auto& c : candidates) {
-    weights.push_back(std::exp(static_cast<double>(c.logit - candidates[0].logit) / options_.temperature));
-  }
-  while (!candidates.empty()) {
-    double sum = 0;
-    for (double w : weights) sum += w;
-    double left = rng_.uniform() * sum;
-    std::size_t i = 0;
-    while (i + 1 < candidates.size() && left >= weights[i]) left -= weights[i++];
-    const TokenId id = candidates[i].id;
-    if (!constraint || constraint->accepts(id)) return id;
-    candidates.erase(candidates.begin() + static_cast<std::ptrdiff_t>(i));
-    weights.erase(weights.begin() + static_cast<std::ptrdiff_t>(i));
   }
   return -1;
 }

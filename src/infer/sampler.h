@@ -33,17 +33,16 @@ class Sampler {
 
   void observe(TokenId id);  // a token of the prompt: the repetition penalty knows it
 
-  // Order: penalty, temperature, top-k, top-p, draw; equals by id. With a constraint, a drawn token that it refuses is
-  // taken out and another drawn, so the result has the distribution of the masked logits. The row is used as scratch.
-  // The token is observed and the constraint told. Throws Error(Internal) if no logit is finite.
+  // Order: penalty, temperature, top-k, top-p (equals stay together), draw; greedy takes the lowest id of equals. With
+  // a constraint, a drawn token that it refuses is taken out and another drawn, so the result has the distribution of
+  // the masked logits. The row is used as scratch. The token is observed and the constraint told. Throws
+  // Error(Internal) if no logit is finite.
   [[nodiscard]] SampledToken next(std::span<float> logits, TokenConstraint* constraint);
 
  private:
   TokenId pick(std::span<float> logits, TokenConstraint* constraint);
   TokenId pick_best(TokenConstraint* constraint);
-  TokenId pick_from_all(TokenConstraint* constraint);
-  TokenId pick_from_top(TokenConstraint* constraint);
-  [[nodiscard]] std::vector<LogitBlocks::Candidate> nucleus() const;
+  TokenId pick_at_random(TokenConstraint* constraint);
   void penalise(float& logit) const;
 
   SamplerOptions options_;

@@ -97,7 +97,8 @@ TEST(Sampler, TopKThenTopPKeepWhatTheirDefinitionsSay) {
     int top_k;
     double top_p;
   };
-  for (const auto& [top_k, top_p] : {Case{12, 1.0}, Case{0, 0.8}, Case{40, 0.7}, Case{0, 0.999}}) {
+  for (const auto& [top_k, top_p] :
+       {Case{12, 1.0}, Case{0, 0.5}, Case{0, 0.8}, Case{40, 0.7}, Case{250, 0.95}, Case{0, 0.999}}) {
     auto p = softmax(logits, 0.9);
     const std::size_t k = top_k > 0 ? static_cast<std::size_t>(top_k) : p.size();
     for (std::size_t i = k; i < order.size(); ++i) p[order[i]] = 0;
