@@ -1,6 +1,6 @@
 """Seeds for the fuzz targets: small valid files of each kind, written with the PyPI packages gguf and safetensors.
 
-    python3 tests/fuzz/make_corpus.py FOLDER    # makes FOLDER/gguf, FOLDER/model, FOLDER/safetensors, FOLDER/adapter_config
+    python3 tests/fuzz/make_corpus.py FOLDER    # makes FOLDER/gguf, FOLDER/model, FOLDER/safetensors, FOLDER/adapter_config, FOLDER/documents
 """
 
 import json
@@ -26,6 +26,15 @@ SHAPES = {
     "blk.0.attn_v": (HIDDEN // 2, HIDDEN),
     "output_norm": (HIDDEN,),
 }
+
+DOCUMENTS = (  # in the order of fuzz_documents.cc
+    "<html lang=en><title>T</title><style>.h{display:none}</style><nav>x</nav><h1>1. A</h1><p class=h>b<p>c<br>d<ul><li>e</ul>"
+    "<table><tr><th colspan=2>f<tr><td rowspan=2>g<td>h</table><details><summary>Q?</summary>A</details><dl><dt>i<dd>j</dl><pre>k</pre>",
+    "---\ntitle: x\n---\n# A\n\n- b\n  - c\n\n|d|e|\n|-|-|\n|f|g|\n\n> h\n\n```\ni\n```\n\n[j](k) **l** m[^1]\n\n[^1]: n\n",
+    "A\n===\n\nB\n\n1. c\nd-\ne\n\n    {code}\n\n- f\n\nG?\nh\n",
+    '<page width="612" height="792"><line><word xMin="72" yMin="60" xMax="99" yMax="72">a-</word></line><line><word xMin="72" '
+    'yMin="75" xMax="99" yMax="87">b &lt;</word></line></page></doc>',
+)
 
 
 def model(path, kind, rng):
@@ -58,7 +67,7 @@ def model(path, kind, rng):
 
 def main():
     folder = Path(sys.argv[1])
-    for name in ("gguf", "model", "safetensors", "adapter_config"):
+    for name in ("gguf", "model", "safetensors", "adapter_config", "documents"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     for kind in ("F32", "BF16", "Q8_0", "Q4_0", "Q4_1"):
@@ -71,6 +80,8 @@ def main():
     config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "lora_dropout": 0.1, "target_modules": ["q_proj"], "bias": "none"}
     (folder / "adapter_config" / "plain").write_text(json.dumps(config))
     (folder / "adapter_config" / "all").write_text(json.dumps({**config, "target_modules": "all-linear", "rank_pattern": {}}))
+    for choice, text in enumerate(DOCUMENTS):
+        (folder / "documents" / str(choice)).write_bytes(bytes([choice]) + text.encode())
 
 
 if __name__ == "__main__":
