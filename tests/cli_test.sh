@@ -13,7 +13,7 @@ claim "--version names oneDNN" out_has 'oneDNN: '
 run --version --json
 claim "--version --json is JSON" valid_json
 
-for command in build ask chat collect generate curate split train evaluate export import status inspect doctor init config models help; do
+for command in build ask chat collect generate curate split train evaluate export import status inspect doctor gates init config models help; do
   run "$command" --help
   claim "$command --help succeeds" exits 0
   claim "$command --help gives an example" out_has "faqsmith $command"

@@ -1,15 +1,17 @@
 // Opens in the order in which things can be missing, so that the cheapest check fails first.
 #include "app/bot.h"
 
+#include "app/bot_record.h"
 #include "app/models.h"
 #include "app/open.h"
 
 namespace faqsmith {
 
-Bot open_bot(const fs::path& workspace, const Config& config, WhichModel which, Reporter& reporter) {
+Bot open_bot(const fs::path& workspace, Config& config, WhichModel which, Reporter& reporter) {
   Bot bot;
   std::error_code error;
   if (which == WhichModel::Tuned || fs::exists(workspace / "faqsmith.db", error)) bot.db = open_for_reading(workspace);
+  use_bot_record(workspace, config);
   const fs::path base = resolve_model(config.text("model"), IfAbsent::Refuse, reporter);
   const Cpu cpu = detect_cpu();
   bot.model = which == WhichModel::Base ? load_local_model(base, cpu)

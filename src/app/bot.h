@@ -16,7 +16,8 @@ struct Bot {
   std::unique_ptr<LocalModel> model;
   std::unique_ptr<SourceFinder> sources;  // null where db is
 };
+// config gets the topic and model that the bot was trained with, where it sets none.
 // Throws Error(User) if there is no workspace, or nothing was trained in it (Tuned); the base model needs no workspace.
-[[nodiscard]] Bot open_bot(const fs::path& workspace, const Config& config, WhichModel which, Reporter& reporter);
+[[nodiscard]] Bot open_bot(const fs::path& workspace, Config& config, WhichModel which, Reporter& reporter);
 
 }  // namespace faqsmith

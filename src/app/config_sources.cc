@@ -149,7 +149,7 @@ std::string yaml_list(const std::vector<std::string>& items) {
 
 }  // namespace
 
-std::string commented_settings_file(const std::vector<std::string>& documents) {
+std::string commented_settings_file(const Config& config) {
   std::string out =
       "# Settings of this faqsmith workspace. All are optional: take the '#' away in front of a setting to change it.\n"
       "# Stronger than this file: an environment variable (FAQSMITH_TRAIN_METHOD), then a flag (--set "
@@ -165,10 +165,9 @@ std::string commented_settings_file(const std::vector<std::string>& documents) {
     if (own_section != section) out += fmt::format("\n{}:\n", own_section);
     if (own_section.empty()) out += "\n";
     section = own_section;
-    const auto& items = defaults.list(setting.key);
-    const bool given = setting.key == "documents" && !documents.empty();
-    const std::string value =
-        setting.type == SettingType::List ? yaml_list(given ? documents : items) : yaml_scalar(items.front());
+    const bool given = config.value(setting.key).origin == Origin::Flag;
+    const auto& items = given ? config.list(setting.key) : defaults.list(setting.key);
+    const std::string value = setting.type == SettingType::List ? yaml_list(items) : yaml_scalar(items.front());
     out += fmt::format("{}# {} ({}).\n", indent, setting.help, describe_range(setting));
     out += fmt::format("{}{}{}: {}\n", indent, given ? "" : "#", name, value);
   }

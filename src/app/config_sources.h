@@ -13,7 +13,8 @@ namespace faqsmith {
 void read_settings_file(const fs::path& path, Config& config);
 // Reads FAQSMITH_<KEY> of every setting. Returns a warning for each FAQSMITH_* name that is nobody's.
 [[nodiscard]] std::vector<std::string> read_environment(Config& config);
-// A faqsmith.yaml in which every setting is explained and commented out; documents, if any, are written as set.
-[[nodiscard]] std::string commented_settings_file(const std::vector<std::string>& documents);
+// A faqsmith.yaml in which every setting is explained and commented out, but for those that config has from flags:
+// these are written as set.
+[[nodiscard]] std::string commented_settings_file(const Config& config);
 
 }  // namespace faqsmith

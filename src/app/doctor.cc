@@ -10,10 +10,12 @@
 #include <sstream>
 
 #include "app/models.h"
+#include "base/error.h"
 #include "base/strings.h"
 #include "ops/onednn_version.h"
 #include "store/database.h"
 #include "sys/command.h"
+#include "sys/confined_child.h"
 #include "tensor/device.h"
 
 namespace faqsmith {
@@ -87,6 +89,19 @@ Finding examine_program(const std::string& name, const std::string& purpose, con
   return {name, Health::Note, "not found", fmt::format("{}; install it (Debian: apt install {})", purpose, package)};
 }
 
+// PDF files are only read by a confined child: both the program and the confinement are needed.
+Finding examine_pdf() {
+  Finding program = examine_program("pdftotext", "needed to read PDF files", "poppler-utils");
+  if (program.health != Health::Good) return program;
+  try {
+    (void)run_confined({"pdftotext", "-v"}, "", {});
+    program.state = "found; runs confined (no network, no writing, bounded memory and time)";
+  } catch (const Error& error) {
+    return {"pdftotext", Health::Note, error.what(), "PDF files will be rejected here: " + error.hint()};
+  }
+  return program;
+}
+
 }  // namespace
 
 EngineFacts engine_facts() {
@@ -127,7 +142,7 @@ std::vector<Finding> examine_machine(const fs::path& workspace) {
       examine_cpu(), {"oneDNN", Health::Good, onednn_version(), ""}, examine_memory(), examine_disk(workspace, "disk")};
   out.push_back(examine_disk(model_cache(), "disk of the model cache"));
   out.push_back(examine_model());
-  out.push_back(examine_program("pdftotext", "needed to read PDF files", "poppler-utils"));
+  out.push_back(examine_pdf());
   out.push_back(examine_program("python3", "needed once, to fetch the default model", "python3-pip"));
   out.push_back({"workspace format", Health::Good, fmt::format("schema version {}", kSchemaVersion), ""});
   return out;

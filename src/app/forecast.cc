@@ -47,8 +47,10 @@ std::string filler(int words) {
 TrainData shape_of_data(double n_rows) {
   TrainData data;
   const auto tokens = static_cast<std::size_t>(kRowTokens);
-  data.train.assign(static_cast<std::size_t>(std::max(1.0, n_rows)),
-                    {.name = "", .ids = std::vector<TokenId>(tokens, 0), .trained = std::vector<bool>(tokens, true)});
+  Example example;
+  example.ids.assign(tokens, 0);
+  example.trained.assign(tokens, true);
+  data.train.assign(static_cast<std::size_t>(std::max(1.0, n_rows)), example);
   return data;
 }
 

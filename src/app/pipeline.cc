@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "app/bot_record.h"
 #include "app/inspect.h"
 #include "app/stage_options.h"
 #include "base/error.h"
@@ -33,8 +34,12 @@ StageReport run_split(PipelineContext& c) {
 
 StageReport run_train(PipelineContext& c) {
   c.models.drop();  // training needs the memory
-  const TrainStageOptions options{train_options(c.config), c.config.text("bot.topic"), c.models.base_path()};
-  return train_stage(c.workspace, c.models.cpu(), options, c.reporter);
+  const TrainStageOptions options = train_stage_options(c.config, c.models.base_path());
+  StageReport report = train_stage(c.workspace, c.models.cpu(), options, c.reporter);
+  const std::string model = c.config.text("model");
+  const bool is_path = fs::exists(model);
+  write_bot_record(c.workspace.folder(), {options.topic, is_path ? fs::absolute(model).string() : model});
+  return report;
 }
 
 // The table of an evaluation is the command's result: it goes to standard output, not among the notes.

@@ -77,6 +77,7 @@ constexpr Bound<TrainOptions> kTrain[] = {
     {"train.learning_rate", &TrainOptions::learning_rate},
     {"train.warmup_ratio", &TrainOptions::warmup_ratio},
     {"train.weight_decay", &TrainOptions::weight_decay},
+    {"train.question_weight", &TrainOptions::question_weight},
     {"train.clip_norm", &TrainOptions::clip_norm},
     {"train.steps", &TrainOptions::steps},
     {"train.epochs", &TrainOptions::epochs},
@@ -87,6 +88,9 @@ constexpr Bound<TrainOptions> kTrain[] = {
     {"train.validate_every", &TrainOptions::validate_every},
     {"train.patience", &TrainOptions::patience},
     {"train.save_every", &TrainOptions::save_every},
+};
+constexpr Bound<TrainStageOptions> kTrainStage[] = {
+    {"train.vary_questions", &TrainStageOptions::vary_questions},
 };
 constexpr Bound<LoraConfig> kLora[] = {
     {"lora.rank", &LoraConfig::rank},
@@ -130,6 +134,7 @@ std::string stage_default(std::string_view key) {
   if (auto text = find_default(key, kCurate)) return *text;
   if (auto text = find_default(key, kSplit)) return *text;
   if (auto text = find_default(key, kTrain)) return *text;
+  if (auto text = find_default(key, kTrainStage)) return *text;
   if (auto text = find_default(key, kLora)) return *text;
   if (auto text = find_default(key, kEvaluate)) return *text;
   if (auto text = find_default(key, kCut)) return *text;
@@ -178,6 +183,14 @@ TrainOptions train_options(const Config& config) {
   out.lora = filled(config, kLora);
   out.lora.targets = parse_targets(config.list("lora.targets"));
   out.seed = seed_of(config);
+  return out;
+}
+
+TrainStageOptions train_stage_options(const Config& config, const fs::path& base_model) {
+  TrainStageOptions out = filled(config, kTrainStage);
+  out.train = train_options(config);
+  out.topic = config.text("bot.topic");
+  out.base_model = base_model;
   return out;
 }
 

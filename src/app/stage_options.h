@@ -7,6 +7,7 @@
 #include "stages/evaluate/evaluate.h"
 #include "stages/generate/generate.h"
 #include "stages/split/split.h"
+#include "stages/train/train.h"
 #include "train/options.h"
 
 namespace faqsmith {
@@ -19,6 +20,7 @@ namespace faqsmith {
 [[nodiscard]] CurateOptions curate_options(const Config& config);
 [[nodiscard]] SplitOptions split_options(const Config& config);
 [[nodiscard]] TrainOptions train_options(const Config& config);  // throws Error(User) for an unknown LoRA target
+[[nodiscard]] TrainStageOptions train_stage_options(const Config& config, const fs::path& base_model);
 [[nodiscard]] EvaluateOptions evaluate_options(const Config& config, const fs::path& workspace);
 [[nodiscard]] AnswerOptions answer_options(const Config& config);
 

@@ -30,6 +30,10 @@ constexpr Flag kInspectFlags[] = {
     {"--ids", "", "", "", "One line a token: id, mark, bytes"},
     {"--model", "-m", "MODEL", "model", "Render with this model's template and tokenizer"},
 };
+constexpr Flag kGatesFlags[] = {
+    {"--no-model", "", "", "", "Leave out the gates that ask the model: ready in a moment"},
+    {"--model", "-m", "MODEL", "model", "The model that judges"},
+};
 constexpr Flag kAskFlags[] = {
     {"--batch", "", "FILE", "", "Answer every line of a JSONL file: {\"id\": …, \"question\": …}"},
     {"--out", "-o", "FILE", "", "Where --batch writes; default: standard output"},
@@ -179,6 +183,12 @@ constexpr Command kCommands[] = {
      "ask sends "
      "it.",
      "faqsmith inspect -w bot 17\nfaqsmith inspect \"How do I upgrade?\" --ids", kInspectFlags, run_inspect},
+
+    {"gates", "Look", "Show how good each gate of curate is, on labelled probes", "", 0, 0,
+     "Precision and recall of each gate on the probes that faqsmith ships: good and bad wordings, grounded and "
+     "invented answers, private data, "
+     "orders to a model. A gate is worth what it measures here.",
+     "faqsmith gates\nfaqsmith gates --no-model", kGatesFlags, run_gates},
 
     {"init", "Set up", "Write a faqsmith.yaml in which every setting is explained", "[DOCS...]", 0, kAnyNumber,
      "Makes the workspace folder and writes faqsmith.yaml into it. All settings stand there, commented out, with their "

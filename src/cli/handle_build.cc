@@ -95,9 +95,10 @@ Json build_json(const BuildResult& result) {
 }  // namespace
 
 int run_build(Session& session) {
-  if (!session.arguments.empty()) session.config.set("documents", session.arguments, Origin::Flag, "arguments");
+  set_documents(session);
   const std::string budget = session.config.text("budget");
   const auto workspace = open_workspace(session, Workspace::Mode::Create);
+  keep_settings(session);
   const BuildResult result = build(
       *workspace, session.config, *session.reporter,
       [&](const MachineSpeed& speed, const BudgetFit& fit) { show_forecast(speed, fit, budget, *session.reporter); });

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/bot_record.h"
+#include "app/gates.h"
 #include "app/inspect.h"
 #include "app/models.h"
 #include "app/open.h"
@@ -11,6 +13,7 @@
 #include "base/strings.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/show.h"
 
 namespace faqsmith {
 namespace {
@@ -25,12 +28,6 @@ std::string counted(const std::map<std::string, std::int64_t>& counts, const std
   std::vector<std::string> parts;
   for (const auto& [name, n] : counts) parts.push_back(fmt::format("{} {}", n, name.empty() ? unnamed : name));
   return parts.empty() ? "none" : join(parts, ", ");
-}
-
-std::string counted(const std::map<std::string, double>& counts) {
-  std::vector<std::string> parts;
-  for (const auto& [name, n] : counts) parts.push_back(fmt::format("{} {:g}", name, n));
-  return join(parts, ", ");
 }
 
 Json status_json(const WorkspaceStatus& status) {
@@ -61,7 +58,7 @@ int run_status(Session& session) {
   for (const auto& stage : status.stages) {
     table.add({stage.stage, stage.why.empty() ? stage.state : stage.state + ": " + stage.why,
                stage.finished_at.substr(0, 16), stage.finished_at.empty() ? "" : human_seconds(stage.seconds),
-               counted(stage.counts)});
+               main_counts(stage.stage, stage.counts)});
   }
   print(table.text());
   print_line(fmt::format("\nsources:  {}\nsections: {}\nfacts:    {}\nrequests: {}\npairs:    {}\nparts:    {}",
@@ -71,7 +68,36 @@ int run_status(Session& session) {
   return 0;
 }
 
+int run_gates(Session& session) {
+  const auto gates =
+      examine_gates(session.config, session.has("--no-model") ? WithModel::No : WithModel::Yes, *session.reporter);
+  Json rows = Json::array();
+  Table table({"gate", "good probes", "passed", "bad probes", "caught", "precision", "recall"});
+  for (const auto& gate : gates) {
+    rows.push_back({{"gate", gate.gate},
+                    {"good", gate.n_good},
+                    {"good_passed", gate.good_passed},
+                    {"bad", gate.n_bad},
+                    {"bad_caught", gate.bad_caught},
+                    {"precision", gate.precision()},
+                    {"recall", gate.recall()}});
+    table.add({gate.gate, std::to_string(gate.n_good), std::to_string(gate.good_passed), std::to_string(gate.n_bad),
+               std::to_string(gate.bad_caught), fmt::format("{:.2f}", gate.precision()),
+               fmt::format("{:.2f}", gate.recall())});
+  }
+  if (session.json) {
+    print_json(rows);
+    return 0;
+  }
+  print(table.text());
+  print_line(
+      "\nEach gate is a detector of bad rows: precision is the share of what it rejects that is bad, recall the share "
+      "of what is bad that it rejects.");
+  return 0;
+}
+
 int run_inspect(Session& session) {
+  use_bot_record(session.workspace, session.config);
   const Tokenizer tokenizer =
       load_tokenizer(resolve_model(session.config.text("model"), IfAbsent::Refuse, *session.reporter));
   std::error_code error;

@@ -100,7 +100,8 @@ int run_init(Session& session) {
   if (error)
     throw Error(Kind::Io, fmt::format("cannot make the folder {}: {}", session.workspace.string(), error.message()),
                 "choose another folder with --workspace");
-  write_file_atomic(path, commented_settings_file(session.arguments));
+  set_documents(session);
+  write_file_atomic(path, commented_settings_file(session.config));
   if (session.json) {
     print_json({{"file", path.string()}});
   } else {

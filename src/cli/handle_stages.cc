@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/bot_record.h"
+#include "app/config_sources.h"
 #include "app/models.h"
 #include "app/pipeline.h"
 #include "base/error.h"
@@ -10,6 +12,7 @@
 #include "base/strings.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/show.h"
 #include "cli/version.h"
 #include "stages/export/export.h"
 #include "stages/import/import.h"
@@ -27,9 +30,8 @@ void show_report(const StageReport& report, const Session& session) {
     print_line(out.dump(2, ' ', false, Json::error_handler_t::replace));
     return;
   }
-  std::vector<std::string> parts;
-  for (const auto& [name, n] : report.counts) parts.push_back(fmt::format("{} {:g}", name, n));
-  print_line(fmt::format("{}: {}", report.stage, parts.empty() ? "done" : join(parts, ", ")));
+  const std::string counts = main_counts(report.stage, report.counts);
+  print_line(fmt::format("{}: {}", report.stage, counts.empty() ? "done" : counts));
 }
 
 DataFormat data_format_or_throw(const std::string& name) {
@@ -63,6 +65,28 @@ std::unique_ptr<Workspace> open_workspace(const Session& session, Workspace::Mod
   return workspace;
 }
 
+void set_documents(Session& session) {
+  if (session.arguments.empty()) return;
+  std::vector<std::string> paths;
+  for (const auto& argument : session.arguments) {
+    std::error_code error;
+    if (!fs::exists(argument, error)) {
+      throw Error(Kind::User, fmt::format("there is no file or folder {}", argument),
+                  "name the documents to learn from");
+    }
+    paths.push_back(fs::absolute(argument, error).lexically_normal().string());
+  }
+  session.config.set("documents", paths, Origin::Flag, "arguments");
+}
+
+void keep_settings(const Session& session) {
+  std::error_code error;
+  const fs::path file = session.workspace / "faqsmith.yaml";
+  if (session.has("--config") || fs::exists(file, error)) return;
+  write_file_atomic(file, commented_settings_file(session.config));
+  session.reporter->note(fmt::format("settings: {}", file.string()));
+}
+
 int run_one_stage(Session& session) {
   const auto opened = open_workspace(session, Workspace::Mode::Existing);
   Workspace& workspace = *opened;
@@ -73,8 +97,9 @@ int run_one_stage(Session& session) {
 }
 
 int run_collect_stage(Session& session) {
-  if (!session.arguments.empty()) session.config.set("documents", session.arguments, Origin::Flag, "arguments");
+  set_documents(session);
   const auto opened = open_workspace(session, Workspace::Mode::Create);
+  keep_settings(session);
   Workspace& workspace = *opened;
   ModelShelf models(session.config, *session.reporter);
   PipelineContext context{workspace, session.config, *session.reporter, models};
@@ -94,6 +119,7 @@ int run_export(Session& session) {
   const auto opened = open_workspace(session, Workspace::Mode::Existing);
   Workspace& workspace = *opened;
   if (session.has("--data")) return export_pairs(workspace, session);
+  use_bot_record(session.workspace, session.config);
   ExportOptions options;
   for (const auto& kind : session.arguments) options.kinds.push_back(parse_export_kind(kind));
   options.base_model = resolve_model(session.config.text("model"), IfAbsent::Refuse, *session.reporter);

@@ -11,6 +11,11 @@ namespace faqsmith {
 // Opens the session's workspace for work, and its log file.
 [[nodiscard]] std::unique_ptr<Workspace> open_workspace(const Session& session, Workspace::Mode mode);
 
+// The command's arguments as the setting `documents`, if there are any.
+void set_documents(Session& session);
+// A new workspace gets a faqsmith.yaml that holds what was given as flags, so that later commands need none of them.
+void keep_settings(const Session& session);
+
 int run_init(Session& session);
 int run_config(Session& session);
 int run_models(Session& session);
@@ -18,6 +23,7 @@ int run_doctor(Session& session);
 int run_help(Session& session);
 int run_status(Session& session);
 int run_inspect(Session& session);
+int run_gates(Session& session);
 int run_build(Session& session);
 int run_collect_stage(Session& session);
 int run_evaluate_stage(Session& session);
