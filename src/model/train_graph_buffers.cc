@@ -90,9 +90,10 @@ std::vector<GroupMember> adapted_members(const LlamaConfig& config, const LoraCo
   return members;
 }
 
-// Few rows of float32 logits at a time (50 MB with 49k tokens), many rows of their gradient: the head's weight
-// gradient, as large as the embedding, is then read and written once or twice a pass, not for every chunk.
-constexpr std::int64_t kLogitRows = 256, kGradientRows = 1280;
+// bf16: few rows of float32 logits at a time (50 MB with 49k tokens), many rows of their gradient: the head's weight
+// gradient, as large as the embedding, is then read and written once or twice a pass, not for every chunk. float32: the
+// gradient lies in the logits, and the product packs the head's weights anew in every chunk, so chunks are long.
+constexpr std::int64_t kLogitRows = 256, kGradientRows = 1280, kInPlaceRows = 1024;
 
 std::int64_t low_width(const LlamaConfig& config, const LoraConfig& lora, LinearGroup group) {
   constexpr std::int64_t kTileColumns = 32;
@@ -148,8 +149,8 @@ void plan_scratch(Planner& planner, Scratch<T>& s, const LlamaConfig& config, co
   planner.make(s.d_x_head, {tokens, hidden});
   planner.make(s.d_r_head, {tokens, hidden});
   constexpr bool in_place = sizeof(T) == sizeof(float);
-  s.n_head_block = std::min(in_place ? kLogitRows : kGradientRows, tokens);
-  const std::int64_t chunk = std::min(kLogitRows, s.n_head_block);
+  s.n_head_block = std::min(in_place ? kInPlaceRows : kGradientRows, tokens);
+  const std::int64_t chunk = in_place ? s.n_head_block : std::min(kLogitRows, s.n_head_block);
   planner.make(s.logits, {chunk, config.vocab_size});
   if (!in_place) planner.make(s.d_logits, {s.n_head_block, config.vocab_size});
   planner.make(s.losses, {chunk});
