@@ -70,7 +70,7 @@ void print_gemm(const char* name, std::int64_t m, double flop, const Timing& t) 
 
 double print_op(const char* name, const std::function<void()>& body) {
   const Timing t = measure(body);
-  std::printf("  %-34s %9.1f us (median %9.1f)\n", name, t.best_s * 1e6, t.median_s * 1e6);
+  std::printf("  %-44s %9.1f us (median %9.1f)\n", name, t.best_s * 1e6, t.median_s * 1e6);
   return t.best_s;
 }
 
@@ -240,6 +240,10 @@ void bench_decode(Cpu& cpu) {
     Buffer<T> out({m, kHeads.q_width()});
     const std::string name = std::to_string(n_sequences) + " sequences x " + std::to_string(n_rows) + " rows, " +
                              std::to_string(n_keys) + " keys";
+    print_op((name + ", KvAppend").c_str(), [&] {
+      launch(cpu, KvAppend<T>{
+                      .qkv = qkv.in(), .heads = kHeads, .rows = rows, .sequences = sequences, .page_rows = kPageRows});
+    });
     print_op(name.c_str(), [&] {
       launch(cpu, CachedAttention<T>{.qkv = qkv.in(),
                                      .heads = kHeads,
