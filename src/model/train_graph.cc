@@ -199,7 +199,8 @@ template <class T>
 void LlamaTrainGraph<T>::check(const Pack& pack) const {
   require(pack.n_tokens() > 0 && pack.n_tokens() <= limits_.max_tokens,
           "a pack has at least one token and fits the graph's plan");
-  require(pack.positions.size() == pack.tokens.size() && pack.labels.size() == pack.rows.size(),
+  require(pack.positions.size() == pack.tokens.size() && pack.labels.size() == pack.rows.size() &&
+              pack.weights.size() == pack.rows.size(),
           "a pack's arrays match");
 }
 

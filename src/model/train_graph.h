@@ -47,7 +47,7 @@ enum class GraphPart {
 class TrainGraph {
  public:
   virtual ~TrainGraph() = default;
-  // Sum of -log p(label) over the pack's labelled rows. Dropout is off.
+  // Sum of weight * -log p(label) over the pack's labelled rows. Dropout is off.
   [[nodiscard]] virtual double loss(const Pack& pack) = 0;
   // The same sum, and its gradient added to every trained tensor's grad. dropout_seed: the same seed gives the same
   // masks.

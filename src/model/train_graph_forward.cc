@@ -161,7 +161,7 @@ double LlamaTrainGraph<T>::head_loss(const Pack& pack, std::int64_t block_first,
     runner_.go(GraphPart::Head,
                CrossEntropy<T>{.logits = logits,
                                .labels = {pack.labels.data() + first, {rows}},
-                               .weights = {},
+                               .weights = {pack.weights.data() + first, {rows}},
                                .loss = losses,
                                .d_logits = want == Want::Gradients ? head_gradient(at, rows) : Out<T>{}});
     for (std::int64_t i = 0; i < rows; ++i) sum += static_cast<double>(losses.data[i]);

@@ -197,6 +197,28 @@ TEST(TrainGraph, LoraGradientsAddUpOverPacksAlsoAfterOneWithoutLabels) {
   }
 }
 
+TEST(TrainGraph, WeightsScaleTheLossAndTheGradientOfTheirRows) {
+  Weights weights = strong_weights(tiny(true), 21);
+  auto graph = make_full_graph({}, weights, kLimits);
+  const std::vector<TokenId> ids = {3, 7, 11, 5, 2};
+  const auto gradients = [&](const std::vector<float>& row_weights, double& loss) {
+    Pack pack;
+    append_sequence(pack, ids, row_weights);
+    graph->zero_gradients();
+    loss = graph->loss_and_gradients(pack, 0);
+    std::vector<float> all;
+    for (const TrainedTensor& t : graph->trained())
+      all.insert(all.end(), t.grad.data, t.grad.data + t.grad.shape.size());
+    return all;
+  };
+  double question = 0, answer = 0, both = 0;
+  const auto q = gradients({0, 1, 1, 0, 0}, question);
+  const auto a = gradients({0, 0, 0, 1, 1}, answer);
+  const auto mixed = gradients({0, 0.25F, 0.25F, 1, 1}, both);
+  EXPECT_NEAR(both, 0.25 * question + answer, 1e-5);
+  for (std::size_t i = 0; i < mixed.size(); ++i) ASSERT_NEAR(mixed[i], 0.25F * q[i] + a[i], 1e-5F);
+}
+
 TEST(TrainGraph, ForecastOfMemoryIsWhatIsAllocated) {
   LlamaConfig config = tiny(true);
   config.hidden_size = 64, config.head_dim = 16, config.intermediate_size = 128, config.vocab_size = 512;

@@ -38,14 +38,20 @@ std::string first_lines(const std::string& text) {
 class Writer {
  public:
   explicit Writer(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
-  enum class Trained { No, Yes };
-  void text(std::string_view part, Trained trained) {
-    for (const TokenId id : tokenizer_.encode(part)) token(id, trained);
+  enum class Mark { None, Trained, Asked };
+  void text(std::string_view part, Mark mark) {
+    for (const TokenId id : tokenizer_.encode(part)) token(id, mark);
   }
-  void token(TokenId id, Trained trained) {
+  void token(TokenId id, Mark mark) {
     chat_.ids.push_back(id);
-    chat_.trained.push_back(trained == Trained::Yes);
+    chat_.trained.push_back(mark == Mark::Trained);
+    chat_.asked.push_back(mark == Mark::Asked);
   }
+  // Marks the last tokens, the first n_before excepted.
+  void mark_asked_from(std::size_t n_before) {
+    for (std::size_t i = n_before; i < chat_.asked.size(); ++i) chat_.asked[i] = true;
+  }
+  [[nodiscard]] std::size_t size() const { return chat_.ids.size(); }
   [[nodiscard]] RenderedChat take() { return std::move(chat_); }
 
  private:
@@ -68,23 +74,25 @@ ChatTemplate::ChatTemplate(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
 }
 
 RenderedChat ChatTemplate::render(const std::vector<Message>& messages) const {
-  using Trained = Writer::Trained;
+  using Mark = Writer::Mark;
   Writer out(tokenizer_);
   const TokenizerSpec& spec = tokenizer_.spec();
-  if (spec.add_bos && spec.bos != start_) out.token(spec.bos, Trained::No);
+  if (spec.add_bos && spec.bos != start_) out.token(spec.bos, Mark::None);
   for (const Message& message : messages) {
     const std::string opening = std::string(role_name(message.role)) + "\n";
-    out.token(start_, Trained::No);
+    out.token(start_, Mark::None);
     if (message.role == Role::Assistant) {
       // Encoded apart from its opening, so that prompt() is exactly the beginning of what was trained.
-      out.text(opening, Trained::No);
-      out.text(message.text, Trained::Yes);
-      out.token(end_, Trained::Yes);
+      out.text(opening, Mark::None);
+      out.text(message.text, Mark::Trained);
+      out.token(end_, Mark::Trained);
     } else {
-      out.text(opening + message.text, Trained::No);
-      out.token(end_, Trained::No);
+      const std::size_t begin = out.size();
+      out.text(opening + message.text, Mark::None);
+      if (message.role == Role::User) out.mark_asked_from(begin + tokenizer_.encode(opening).size());
+      out.token(end_, Mark::None);
     }
-    out.text("\n", Trained::No);
+    out.text("\n", Mark::None);
   }
   return out.take();
 }

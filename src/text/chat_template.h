@@ -20,6 +20,7 @@ struct Message {
 struct RenderedChat {
   std::vector<TokenId> ids;
   std::vector<bool> trained;  // same length
+  std::vector<bool> asked;    // same length: true on the text of user messages
 };
 
 class ChatTemplate {

@@ -35,10 +35,13 @@ TEST(ChatTemplate, TrainsTheAnswerAndItsEndOfTurnOnly) {
                                         {Role::User, "R?"},
                                         {Role::Assistant, "B"}});
   ASSERT_EQ(out.ids.size(), out.trained.size());
-  std::vector<TokenId> trained;
+  ASSERT_EQ(out.ids.size(), out.asked.size());
+  std::vector<TokenId> trained, asked;
   for (std::size_t i = 0; i < out.ids.size(); ++i) {
     if (out.trained[i]) trained.push_back(out.ids[i]);
+    if (out.asked[i]) asked.push_back(out.ids[i]);
   }
+  EXPECT_EQ(tokenizer.decode(asked), "Q?R?");
   EXPECT_EQ(tokenizer.decode(trained), "An answer.<|im_end|>B<|im_end|>");
   EXPECT_EQ(std::count(trained.begin(), trained.end(), chat.end_of_turn()), 2);
 }

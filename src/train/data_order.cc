@@ -45,13 +45,25 @@ void DataOrder::seek(Position position) {
   position_ = position;
 }
 
-std::vector<Pack> make_packs(const std::vector<const Example*>& examples, std::int64_t capacity) {
+namespace {
+
+std::vector<float> loss_weights(const Example& example, double question_weight) {
+  std::vector<float> weights(example.trained.begin(), example.trained.end());
+  for (std::size_t i = 0; i < example.asked.size(); ++i)
+    if (example.asked[i]) weights[i] = static_cast<float>(question_weight);
+  return weights;
+}
+
+}  // namespace
+
+std::vector<Pack> make_packs(const std::vector<const Example*>& examples, std::int64_t capacity,
+                             double question_weight) {
   std::vector<Pack> packs;
   for (const Example* example : examples) {
     const auto length = static_cast<std::int64_t>(example->ids.size());
     require(length <= capacity, "an example fits into a pack");
     if (packs.empty() || packs.back().n_tokens() + length > capacity) packs.emplace_back();
-    append_sequence(packs.back(), example->ids, example->trained);
+    append_sequence(packs.back(), example->ids, loss_weights(*example, question_weight));
   }
   return packs;
 }

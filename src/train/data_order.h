@@ -33,7 +33,9 @@ class DataOrder {
   std::vector<std::int32_t> order_;
 };
 
-// Cuts examples, in order, into packs of at most capacity tokens. Throws if a single one is longer.
-[[nodiscard]] std::vector<Pack> make_packs(const std::vector<const Example*>& examples, std::int64_t capacity);
+// Cuts examples, in order, into packs of at most capacity tokens. Throws if a single one is longer. question_weight: of
+// the loss on the tokens that a user typed; 0 = none.
+[[nodiscard]] std::vector<Pack> make_packs(const std::vector<const Example*>& examples, std::int64_t capacity,
+                                           double question_weight);
 
 }  // namespace faqsmith

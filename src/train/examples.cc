@@ -24,6 +24,7 @@ std::string_view prompt_bytes(const Example& example) {
 
 void check_example(const Example& example, std::int64_t max_length, TokenId end_of_turn, TokenId vocab_size) {
   require(example.ids.size() == example.trained.size(), "an example has one mark for each token");
+  require(example.asked.empty() || example.asked.size() == example.ids.size(), "asked has one mark for each token");
   const auto length = static_cast<std::int64_t>(example.ids.size());
   if (length > max_length) {
     throw Error(
@@ -101,6 +102,7 @@ std::string hash_examples(const std::vector<Example>& examples) {
     sha.update(as_bytes(example.ids.data(), example.ids.size()));
     std::string marks;
     for (const bool trained : example.trained) marks.push_back(trained ? '1' : '0');
+    for (const bool asked : example.asked) marks.push_back(asked ? '1' : '0');
     sha.update(marks);
   }
   return sha.hex();

@@ -13,6 +13,7 @@ struct Example {
   std::string name;           // shown in errors, e.g. "pair 17 \"How do I…\""
   std::vector<TokenId> ids;   // the whole conversation
   std::vector<bool> trained;  // same length: true on answer tokens, the end-of-turn token included
+  std::vector<bool> asked;    // same length or empty: true on what the user typed (see TrainOptions::question_weight)
   int n_answers = 1;          // assistant turns in it
 };
 

@@ -17,7 +17,7 @@ constexpr TokenId kEnd = 9, kVocab = 50;
 
 // A prompt of n tokens, an answer of two tokens and the end of turn.
 Example example(const std::string& name, TokenId first, int n_prompt) {
-  Example e{.name = name, .ids = {}, .trained = {}, .n_answers = 1};
+  Example e{.name = name, .ids = {}, .trained = {}, .asked = {}, .n_answers = 1};
   for (int i = 0; i < n_prompt; ++i) {
     e.ids.push_back(first);
     e.trained.push_back(false);
@@ -113,13 +113,25 @@ TEST(Packing, KeepsWholeExamplesWithinCapacity) {
   for (int i = 0; i < 5; ++i) examples.push_back(example(std::to_string(i), i, 7));
   std::vector<const Example*> all;
   for (const Example& e : examples) all.push_back(&e);
-  const auto packs = make_packs(all, 25);
+  const auto packs = make_packs(all, 25, 0.0);
   ASSERT_EQ(packs.size(), 3u);
   EXPECT_EQ(packs[0].starts, (std::vector<std::int32_t>{0, 10, 20}));
   EXPECT_EQ(packs[0].positions[10], 0);
   // Rows 6, 7, 8 predict the two answer tokens and the end of turn.
   EXPECT_EQ(packs[0].rows, (std::vector<std::int32_t>{6, 7, 8, 16, 17, 18}));
   EXPECT_EQ(packs[0].labels, (std::vector<TokenId>{20, 21, kEnd, 20, 21, kEnd}));
+}
+
+TEST(Packing, GivesTheQuestionALittleLossAndTheAnswerAllOfIt) {
+  Example e{.name = "pair", .ids = {1, 2, 3, 4, 5}, .trained = {}, .asked = {}, .n_answers = 1};
+  e.trained = {false, false, false, true, true};
+  e.asked = {false, true, true, false, false};
+  const auto packs = make_packs({&e}, 10, 0.25);
+  ASSERT_EQ(packs.size(), 1u);
+  EXPECT_EQ(packs[0].labels, (std::vector<TokenId>{2, 3, 4, 5}));
+  EXPECT_EQ(packs[0].weights, (std::vector<float>{0.25F, 0.25F, 1, 1}));
+  EXPECT_DOUBLE_EQ(packs[0].total_weight(), 2.5);
+  EXPECT_EQ(make_packs({&e}, 10, 0)[0].labels, (std::vector<TokenId>{4, 5}));
 }
 
 LlamaConfig small_model() {

@@ -41,6 +41,7 @@ void check_ranges(const TrainOptions& o) {
   check(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 > 0 && o.beta2 < 1, "train.beta1 or train.beta2",
         "a number from 0 up to 1");
   check(o.epsilon > 0, "train.epsilon", "a positive number");
+  check(o.question_weight >= 0 && o.question_weight <= 1, "train.question_weight", "between 0 and 1");
   check(o.clip_norm >= 0, "train.clip_norm", "a positive number, or 0 for no clipping");
   check(o.steps > 0, "train.steps", "a positive number, or 0 to let train.epochs decide");
   check(o.rows_per_step > 0, "train.rows_per_step", "a positive number");
@@ -98,6 +99,7 @@ std::string options_json(const TrainOptions& o) {
                                  {"beta1", o.beta1},
                                  {"beta2", o.beta2},
                                  {"epsilon", o.epsilon},
+                                 {"question_weight", o.question_weight},
                                  {"clip_norm", o.clip_norm},
                                  {"steps", o.steps},
                                  {"epochs", o.epochs},

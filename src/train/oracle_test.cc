@@ -123,6 +123,7 @@ double relative_difference(const float* got, const std::vector<float>& expected,
 Pack with_all_rows(Pack pack) {
   pack.rows.clear();
   pack.labels.assign(pack.tokens.size(), 0);
+  pack.weights.assign(pack.tokens.size(), 1);
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(pack.tokens.size()); ++i) pack.rows.push_back(i);
   return pack;
 }
@@ -225,6 +226,7 @@ TEST_P(TrainOracle, SixtyFourGreedyTokensEqualTransformers) {
     append_sequence(pack, ids, std::vector<bool>(ids.size(), false));
     pack.rows = {static_cast<std::int32_t>(ids.size()) - 1};
     pack.labels = {0};
+    pack.weights = {1};
     const auto logits = graph->logits(pack);
     ids.push_back(static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
   }

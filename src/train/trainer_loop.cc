@@ -59,7 +59,7 @@ TrainerLoop::TrainerLoop(const Cpu& cpu, const BaseModel& base, Weights& weights
   fs::create_directories(run);
   make_graph(weights);
   optimizer_.emplace(cpu, graph_->trained(), resolved);
-  validation_packs_ = make_packs(pointers_to(data.validation), capacity_);
+  validation_packs_ = make_packs(pointers_to(data.validation), capacity_, 0.0);
   resume();
 }
 
@@ -122,22 +122,22 @@ TrainResult TrainerLoop::run() {
 TrainerLoop::StepOutcome TrainerLoop::step() {
   TrainState& state = manifest_.state;
   const auto examples = order_.next(options_.rows_per_step, options_.tokens_per_step);
-  const std::vector<Pack> packs = make_packs(examples, capacity_);
+  const std::vector<Pack> packs = make_packs(examples, capacity_, options_.question_weight);
   const auto zero_start = std::chrono::steady_clock::now();
   graph_->zero_gradients();
   zero_seconds_ += seconds_since(zero_start);
   StepOutcome outcome;
   double sum = 0;
-  std::int64_t labelled = 0;
+  double weight = 0;
   const std::uint64_t step_seed = mix_seed(options_.seed, static_cast<std::uint64_t>(state.step));
   for (std::size_t i = 0; i < packs.size(); ++i) {
     sum += graph_->loss_and_gradients(packs[i], mix_seed(step_seed, i));
-    labelled += packs[i].n_labelled();
+    weight += packs[i].total_weight();
     outcome.tokens += packs[i].n_tokens();
   }
   // The losses of all packs count alike, token by token: one division at the end, whatever the packs' sizes.
   const auto optimizer_start = std::chrono::steady_clock::now();
-  const double scale = 1.0 / static_cast<double>(labelled);
+  const double scale = 1.0 / weight;
   outcome.loss = sum * scale;
   outcome.norm = optimizer_->gradient_norm(scale);
   if (!is_bad(outcome.loss, outcome.norm)) {

@@ -39,7 +39,7 @@ std::vector<Example> questions(int n, std::uint64_t seed) {
   Rng rng(seed);
   std::vector<Example> all;
   for (int i = 0; i < n; ++i) {
-    Example e{.name = "pair " + std::to_string(i), .ids = {}, .trained = {}, .n_answers = 1};
+    Example e{.name = "pair " + std::to_string(i), .ids = {}, .trained = {}, .asked = {}, .n_answers = 1};
     const auto first = static_cast<TokenId>(2 + rng.below(8));
     for (int k = 0; k < 6; ++k) {
       e.ids.push_back(k == 0 ? first : static_cast<TokenId>(10 + rng.below(50)));

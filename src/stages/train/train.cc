@@ -4,33 +4,48 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/hash.h"
+#include "base/rng.h"
 #include "base/strings.h"
 #include "faq/prompts.h"
+#include "faq/rewording.h"
 #include "store/tables.h"
 
 namespace faqsmith {
 namespace {
 
 constexpr const char* kStage = "train";
-constexpr int kSemantics = 1;
+constexpr int kSemantics = 2;
 constexpr const char* kTestParts[] = {"reworded", "unseen", "refusal", "gold"};
 
 fs::path run_folder(const fs::path& runs, const std::string& key) {
   return runs / ("train-" + key.substr(0, 12));
 }
 
-std::vector<Example> render_part(Database& db, const ChatTemplate& chat, const std::string& topic,
-                                 std::string_view part) {
+// A share of the pairs ask carelessly; which ones and how depends on the pair and the seed alone.
+void vary_questions(std::vector<PairRow>& pairs, const TrainStageOptions& options, const std::set<std::string>& held) {
+  constexpr double kSynonyms = 0.3, kGaps = 0.25;
+  for (PairRow& pair : pairs) {
+    Rng rng(mix_seed(options.train.seed, hash64(pair.key)));
+    if (rng.uniform() >= options.vary_questions) continue;
+    std::string varied = with_gaps(with_synonyms(pair.question, kSynonyms, rng), kGaps, rng);
+    if (rng.uniform() < 0.6) varied = carelessly_typed(varied);
+    if (!trim(varied).empty() && !held.contains(varied)) pair.question = varied;
+  }
+}
+
+std::vector<Example> render(const std::vector<PairRow>& pairs, const ChatTemplate& chat, const std::string& topic) {
   std::vector<Example> examples;
-  for (const PairRow& pair : list_pairs_in(db, part)) {
+  for (const PairRow& pair : pairs) {
     std::vector<Message> messages = bot_messages(topic, pair.question);
     messages.push_back({Role::Assistant, pair.answer});
     RenderedChat rendered = chat.render(messages);
-    examples.push_back({.name = fmt::format("{} pair {} \"{}\"", part, pair.id, pair.question),
+    examples.push_back({.name = fmt::format("{} pair {} \"{}\"", pair.part, pair.id, pair.question),
                         .ids = std::move(rendered.ids),
-                        .trained = std::move(rendered.trained)});
+                        .trained = std::move(rendered.trained),
+                        .asked = std::move(rendered.asked)});
   }
   return examples;
 }
@@ -72,28 +87,32 @@ void note_plan(const TrainData& data, const TrainForecast& forecast, Reporter& r
 
 }  // namespace
 
-TrainData read_train_data(Database& db, const ChatTemplate& chat, const std::string& topic) {
-  TrainData data{.train = render_part(db, chat, topic, "train"),
-                 .validation = render_part(db, chat, topic, "validation"),
-                 .held_out = {}};
+TrainData read_train_data(Database& db, const ChatTemplate& chat, const TrainStageOptions& options) {
+  std::vector<PairRow> test;
   for (const char* part : kTestParts) {
-    for (Example& example : render_part(db, chat, topic, part)) data.held_out.push_back(std::move(example));
+    for (PairRow& pair : list_pairs_in(db, part)) test.push_back(std::move(pair));
   }
-  return data;
+  std::set<std::string> held;
+  for (const PairRow& pair : test) held.insert(pair.question);
+  std::vector<PairRow> train = list_pairs_in(db, "train");
+  vary_questions(train, options, held);
+  return {.train = render(train, chat, options.topic),
+          .validation = render(list_pairs_in(db, "validation"), chat, options.topic),
+          .held_out = render(test, chat, options.topic)};
 }
 
 TrainForecast forecast_train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options) {
   const ModelInfo info = read_model_info(options.base_model);
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
-  return forecast_training(cpu, info.config, read_train_data(workspace.db(), chat, options.topic), options.train);
+  return forecast_training(cpu, info.config, read_train_data(workspace.db(), chat, options), options.train);
 }
 
 StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options, Reporter& reporter) {
   const ModelInfo info = read_model_info(options.base_model);
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
-  const TrainData data = read_train_data(workspace.db(), chat, options.topic);
+  const TrainData data = read_train_data(workspace.db(), chat, options);
   const std::string base_hash = hash_of_file(options.base_model);
   const StageIdentity identity{.stage = kStage,
                                .semantics = kSemantics,

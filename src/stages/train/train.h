@@ -15,10 +15,13 @@ struct TrainStageOptions {
   TrainOptions train;
   std::string topic;    // of the bot's system prompt
   fs::path base_model;  // GGUF
+  // Share of the training rows whose question is replaced by a careless version (synonyms, words left out, lower case):
+  // a small model then leans on no single word. Chosen by the pair's key; never a question of a test part.
+  double vary_questions = 0.4;
 };
 
 // What would be trained: the rows of the parts, rendered. Test parts (reworded, unseen, refusal, gold) become held_out.
-[[nodiscard]] TrainData read_train_data(Database& db, const ChatTemplate& chat, const std::string& topic);
+[[nodiscard]] TrainData read_train_data(Database& db, const ChatTemplate& chat, const TrainStageOptions& options);
 [[nodiscard]] TrainForecast forecast_train_stage(Workspace& workspace, const Cpu& cpu,
                                                  const TrainStageOptions& options);
 
