@@ -30,6 +30,7 @@ SETTINGS = {
     "train.validate_every": 5,
     "evaluate.max_tokens": 8,
 }  # fmt: skip
+SETTINGS |= dict(word.split("=", 1) for word in os.environ.get("FAQSMITH_CRASH_SET", "").split())  # e.g. "train.method=lora threads=2"
 SUBJECTS = ("cactus", "rose", "tomato plant", "fern", "orchid", "lemon tree", "basil pot", "tulip")
 QUESTIONS = (
     ("How often do I water the {0}?", "Water the {0} every {1} days. In winter twice that time is enough, since the soil of the {0} dries slowly."),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long crash campaign behind `make crash`: many kills in each stage with several seeds, and disks of many sizes.
+# The long crash campaign behind `make crash`: many kills in each stage with several seeds, full and LoRA training, and disks of many sizes.
 # FAQSMITH_KILLS (default 100) kills a stage are shared among FAQSMITH_KILL_SEEDS (default "1 2 3 4").
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,6 +7,9 @@ export FAQSMITH="${FAQSMITH:-$PWD/build/release/faqsmith}"
 kills=${FAQSMITH_KILLS:-100}
 read -ra seeds <<<"${FAQSMITH_KILL_SEEDS:-1 2 3 4}"
 for seed in "${seeds[@]}"; do
-  FAQSMITH_KILLS=$(((kills + ${#seeds[@]} - 1) / ${#seeds[@]})) FAQSMITH_KILL_SEED=$seed python3 tests/kill_test.py
+  for method in full lora; do
+    FAQSMITH_CRASH_SET="train.method=$method threads=2" FAQSMITH_KILLS=$(((kills + ${#seeds[@]} - 1) / ${#seeds[@]})) \
+      FAQSMITH_KILL_SEED=$seed python3 tests/kill_test.py
+  done
 done
 FAQSMITH_DISK_KIB=$(seq -s, 50 150 4000) python3 tests/disk_full_test.py
