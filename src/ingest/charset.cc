@@ -4,6 +4,7 @@
 #include <iconv.h>
 
 #include <cerrno>
+#include <cstdint>
 
 #include "base/strings.h"
 
@@ -40,7 +41,7 @@ class Converter {
   }
   Converter(const Converter&) = delete;
   Converter& operator=(const Converter&) = delete;
-  [[nodiscard]] bool known() const { return handle_ != reinterpret_cast<iconv_t>(-1); }
+  [[nodiscard]] bool known() const { return reinterpret_cast<std::intptr_t>(handle_) != -1; }
   std::string run(std::string_view bytes, Counts& counts) {
     std::string out;
     std::string buffer(1 << 16, '\0');

@@ -44,25 +44,26 @@ void TableBuilder::add_cell(std::vector<FlowBlock> content, int colspan, int row
   fill_pending();
   std::vector<Cell>& row = rows_.back();
   const std::string text = cell_text(content);
+  const std::size_t first = row.size();
   const int n_columns = std::clamp(colspan, 1, kMaxColumns);
   const int n_rows = std::clamp(rowspan, 1, kMaxRowspan);
+  if (row.size() >= kMaxColumns) {  // more cells than any table has: their text still counts
+    std::vector<FlowBlock>& last = row.back().content;
+    std::move(content.begin(), content.end(), std::back_inserter(last));
+    row.back().text += " " + text;
+    return;
+  }
   for (int column = 0; column < n_columns && row.size() < kMaxColumns; ++column) {
     Cell cell;
     // A header that spans columns names each of them; a value is said once.
     cell.text = column == 0 || is_header || in_head_ ? text : "";
     cell.is_header = is_header || in_head_;
     cell.is_copy = column > 0;
-    if (column == 0) cell.content = std::move(content);
     if (pending_.size() <= row.size()) pending_.resize(row.size() + 1);
     pending_[row.size()] = {n_rows - 1, cell.text};
     row.push_back(std::move(cell));
   }
-  // More cells than any table has: their text still counts.
-  if (row.size() >= kMaxColumns && !content.empty()) {
-    std::vector<FlowBlock>& last = row.back().content;
-    last.insert(last.end(), std::make_move_iterator(content.begin()), std::make_move_iterator(content.end()));
-    row.back().text += " " + text;
-  }
+  row[first].content = std::move(content);
 }
 
 bool TableBuilder::is_layout() const {

@@ -35,11 +35,8 @@ std::string visible_text(std::string_view raw, Counts& counts) {
 }
 
 void append_space(std::string& out, Lines lines) {
-  if (lines == Lines::Keep) {
-    out += ' ';
-  } else if (!out.empty() && out.back() != ' ' && out.back() != '\n') {
-    out += ' ';
-  }
+  const bool after_word = !out.empty() && out.back() != ' ' && out.back() != '\n';
+  if (lines == Lines::Keep || after_word) out += ' ';
 }
 
 void append_line_end(std::string& out, Lines lines) {

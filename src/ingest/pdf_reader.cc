@@ -206,7 +206,7 @@ class PdfText {
         const std::string tail(next.substr(0, next.find(' ')));
         const bool whole = words_.contains(bare_word(head + tail));
         const bool two_words = words_.contains(bare_word(head)) && words_.contains(bare_word(tail));
-        const bool hyphened = two_words || words_.contains(bare_word(head + "-" + tail)) ||
+        const bool hyphened = two_words || words_.contains(bare_word(fmt::format("{}-{}", head, tail))) ||
                               head.find('-') != std::string::npos ||
                               (!head.empty() && !(head.back() >= 'a' && head.back() <= 'z'));
         if (whole || !hyphened) text.pop_back();

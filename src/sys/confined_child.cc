@@ -198,7 +198,7 @@ std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return name;
   const char* path = std::getenv("PATH");
   for (const std::string_view folder : split(path ? path : "/usr/bin:/bin", ':')) {
-    const std::string full = fmt::format("{}/{}", folder, name);
+    std::string full = fmt::format("{}/{}", folder, name);
     if (::access(full.c_str(), X_OK) == 0) return full;
   }
   throw Error(Kind::Device, fmt::format("the program {} is not installed", name),

@@ -134,7 +134,7 @@ class PieceMaker {
     std::string part;
     int n_tokens = fixed;
     for (std::size_t i = n_header; i < lines.size(); ++i) {
-      const int line_tokens = count_tokens_(lines[i]) + 1;
+      const int line_tokens = count_tokens_(lines[i] + "\n");
       if (!part.empty() && n_tokens + line_tokens > max_tokens_) {
         push(block, header + part + std::string(close), kParagraphGlue);
         part.clear();
