@@ -147,7 +147,8 @@ def main():
     for prompt, a, b in zip(PROMPTS, theirs, peft):
         same, difference = compare(a, b, end)
         agreed += same
-        print(f"{prompt}\n  {tokenizer.decode([step[0][0] for step in b])!r}: {same} tokens agree")
+        text = tokenizer.decode([step[0][0] for step in b[:same]], skip_special_tokens=False)
+        print(f"{prompt}\n  {text!r}: {same} tokens agree")
         if difference:
             failures += 1
             print(f"  DIFFERS at {difference}")

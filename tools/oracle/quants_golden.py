@@ -2,9 +2,11 @@
 
 Each file: uint32 number of elements, uint32 number of encoded bytes, the encoded bytes, then the float32 values that
 gguf.quants.dequantize gives for them. Seeded; run from the repository root: python3 tools/oracle/quants_golden.py
+With --check nothing is written: the files must hold what the installed gguf gives.
 """
 
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,12 @@ def main():
         else:
             values = dequantize(data, kind).astype(np.float32).reshape(-1)
         path = OUT / f"quants_{kind.name}.bin"
-        path.write_bytes(struct.pack("<II", values.size, data.size) + data.tobytes() + values.tobytes())
+        content = struct.pack("<II", values.size, data.size) + data.tobytes() + values.tobytes()
+        if "--check" in sys.argv:
+            if path.read_bytes() != content:
+                sys.exit(f"{path} is not what gguf decodes now")
+        else:
+            path.write_bytes(content)
         print(path, values.size, "elements")
 
 
