@@ -1,0 +1,110 @@
+// The train stage on a tiny model and a few pairs: rows become a run folder, once; leaks and lost folders are noticed.
+#include "stages/train/train.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "infer/tiny_tokenizer.h"
+#include "store/tables.h"
+
+namespace faqsmith {
+namespace {
+
+LlamaConfig tiny_config() {
+  return {.hidden_size = 32,
+          .intermediate_size = 48,
+          .n_layers = 2,
+          .n_heads = 4,
+          .n_kv_heads = 2,
+          .head_dim = 8,
+          .vocab_size = static_cast<std::int64_t>(tiny_tokenizer_spec().tokens.size()),
+          .max_positions = 1024};
+}
+
+class TrainStage : public testing::Test {
+ protected:
+  TrainStage()
+      : folder_(fs::path(testing::TempDir()) /
+                (std::string("faqsmith_train_stage_") + testing::UnitTest::GetInstance()->current_test_info()->name())),
+        workspace_((fs::remove_all(folder_), folder_ / "bot"), Workspace::Mode::Create) {
+    options_.base_model = folder_ / "base.gguf";
+    options_.topic = "tiny things";
+    options_.train.steps = 6;
+    options_.train.rows_per_step = 4;
+    options_.train.validate_every = 3;
+    save_gguf(options_.base_model, random_weights(tiny_config(), 1), tiny_tokenizer_spec(), "Tiny", GgufFloat::F32);
+    for (int i = 0; i < 10; ++i)
+      add(i < 8 ? "train" : "validation", "what is " + std::to_string(i), "it is " + std::to_string(i));
+    add("reworded", "say what 3 is", "it is 3");
+  }
+  ~TrainStage() override { fs::remove_all(folder_); }
+
+  void add(const std::string& part, const std::string& question, const std::string& answer) {
+    PairRow pair;
+    pair.key = part + question;
+    pair.question = question;
+    pair.answer = answer;
+    pair.form = "original";
+    set_pair_part(workspace_.db(), add_pair(workspace_.db(), pair), part);
+  }
+  StageReport run() { return train_stage(workspace_, cpu_, options_, reporter_); }
+
+  fs::path folder_;
+  Workspace workspace_;
+  TrainStageOptions options_;
+  Cpu cpu_;
+  SilentReporter reporter_;
+};
+
+TEST_F(TrainStage, TrainsTheTrainRowsOnceAndLeavesAUsableRun) {
+  const StageReport first = run();
+  EXPECT_FALSE(first.up_to_date);
+  EXPECT_EQ(first.counts.at("train_pairs"), 8);
+  EXPECT_EQ(first.counts.at("validation_pairs"), 2);
+  EXPECT_EQ(first.counts.at("steps"), 6);
+  EXPECT_EQ(first.counts.at("full"), 1);
+  Weights weights = random_weights(tiny_config(), 1);
+  const fs::path run_folder = finished_train_run(workspace_.db(), workspace_.runs());
+  const Manifest manifest = load_checkpoint_into(weights, run_folder, reporter_);
+  EXPECT_EQ(manifest.base_name, "Tiny");
+  EXPECT_EQ(manifest.state.best_step, static_cast<std::int64_t>(first.counts.at("best_step")));
+  EXPECT_TRUE(run().up_to_date);
+}
+
+TEST_F(TrainStage, OtherSettingsAreAnotherRun) {
+  const StageReport first = run();
+  options_.train.seed = 9;
+  const StageReport second = run();
+  EXPECT_FALSE(second.up_to_date);
+  EXPECT_NE(first.key, second.key);
+}
+
+TEST_F(TrainStage, ALostRunFolderIsTrainedAgain) {
+  (void)run();
+  fs::remove_all(finished_train_run(workspace_.db(), workspace_.runs()));
+  EXPECT_FALSE(run().up_to_date);
+  EXPECT_FALSE(list_checkpoints(finished_train_run(workspace_.db(), workspace_.runs()), CheckpointKind::Best).empty());
+}
+
+TEST_F(TrainStage, RefusesATrainQuestionThatIsInTheTestSet) {
+  add("gold", "what is 8", "something else");  // 8 is a validation row
+  try {
+    (void)run();
+    ADD_FAILURE() << "trained on a test row";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("is also in the test set"));
+  }
+  EXPECT_EQ(last_stage_run(workspace_.db(), "train")->state, "failed");
+  EXPECT_THROW((void)finished_train_run(workspace_.db(), workspace_.runs()), Error);
+}
+
+TEST_F(TrainStage, ForecastsWhatItWillDo) {
+  const TrainForecast forecast = forecast_train_stage(workspace_, cpu_, options_);
+  EXPECT_EQ(forecast.steps, 6);
+  EXPECT_EQ(forecast.trained_parameters, tiny_config().n_parameters());
+  EXPECT_GT(forecast.tokens, 6 * 4 * 10);
+}
+
+}  // namespace
+}  // namespace faqsmith
