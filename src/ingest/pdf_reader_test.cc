@@ -86,6 +86,7 @@ TEST(Pdf, FurnitureGoesAndASentenceCrossesThePages) {
   std::vector<std::string> pages;
   const std::string bodies[] = {"The text of this page goes on", "with the same sentence here.",
                                 "Another one stands on this page.", "The last page ends it."};
+  pages.reserve(4);
   for (int i = 0; i < 4; ++i) {
     pages.push_back(put(72, 770, 9, "ACME Handbook") + put(72, 600, 11, bodies[i]) +
                     put(300, 20, 9, "Page " + std::to_string(i + 1)));
@@ -146,6 +147,7 @@ TEST(Pdf, EncryptedFileIsRejectedWithItsReason) {
 
 TEST(Pdf, FileCutAnywhereIsRejectedOrPartial) {
   std::vector<std::string> pages;
+  pages.reserve(5);
   for (int i = 0; i < 5; ++i) pages.push_back(put(72, 700, 11, fmt::format("Sentence of page {} stands here.", i)));
   const std::string whole = make_pdf(pages);
   for (const double share : {0.02, 0.3, 0.6, 0.9, 0.97}) {
