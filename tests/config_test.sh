@@ -1,6 +1,9 @@
 # Settings: file, environment, flags, who wins, and what is refused.
 source "$(dirname "$0")/lib.sh"
 
+mkdir docs "more docs"
+run init ./missing -w bot
+claim "init names a folder that is not there" exits 2
 run init ./docs "./more docs" -w bot
 claim "init succeeds" exits 0
 claim "init writes the file" test -f bot/faqsmith.yaml

@@ -104,7 +104,8 @@ BuildResult build(Workspace& workspace, Config& config, Reporter& reporter, cons
   PipelineContext context{workspace, config, reporter, models};
   BuildResult result;
   result.stages.push_back(run_pipeline_stage("collect", context));
-  const MachineSpeed speed = measure_speed(models.teacher());
+  const MachineSpeed speed =
+      measure_speed(models.teacher(), models.cpu(), read_model_info(models.base_path()).config, train_options(config));
   const BudgetFit fit = plan(workspace, config, models, speed, since(start));
   show(speed, fit);
   result.forecast = fit.forecast;

