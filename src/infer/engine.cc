@@ -21,7 +21,7 @@ ForwardLimits forward_limits(const LlamaConfig& config, Compute compute, const E
   }
   ForwardLimits limits;
   limits.max_rows = std::max(options.step_rows, options.max_sequences);
-  limits.max_logit_rows = std::max(64, options.max_sequences);
+  limits.max_logit_rows = std::max(128, options.max_sequences);
   limits.max_positions = options.max_context_tokens == 0
                              ? config.max_positions
                              : std::min<std::int64_t>(options.max_context_tokens, config.max_positions);
