@@ -13,7 +13,8 @@ namespace faqsmith {
 using TokenCounter = std::function<int(std::string_view)>;
 
 struct CutOptions {
-  int max_tokens = 350;  // a larger passage is split between paragraphs, then sentences, then table rows
+  int max_tokens = 350;  // a larger passage is split between paragraphs, then sentences, then table rows; a line that
+                         // introduces a table or code stays with it, and may add its own length
   int min_tokens = 40;   // smaller neighbours under one parent heading are joined
 };
 
