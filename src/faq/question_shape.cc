@@ -95,6 +95,14 @@ bool states(std::string_view text) {
   return words_of(text).size() > 8;
 }
 
+// A statement before the question or after it: a small model that rambles. "I found a bug, whom do I tell?" is one
+// sentence.
+bool goes_on(std::string_view question) {
+  const std::vector<std::string_view> sentences = sentences_of(question);
+  return sentences.size() > 2 || (sentences.size() == 2 && sentences.front().find('?') == std::string_view::npos) ||
+         question.find('#') != std::string_view::npos;
+}
+
 bool contains_any(std::string_view text, const auto& phrases) {
   return std::any_of(phrases.begin(), phrases.end(),
                      [text](std::string_view phrase) { return text.find(phrase) != std::string_view::npos; });
@@ -194,6 +202,7 @@ std::vector<std::string> question_faults(std::string_view question, std::string_
   if (states(text)) faults.emplace_back("not_a_question");
   if (replies(text)) faults.emplace_back("replies");
   if (trim(question).find('\n') != std::string_view::npos) faults.emplace_back("several_lines");
+  if (goes_on(question)) faults.emplace_back("several_sentences");
   if (contains_any(text, kPointers)) faults.emplace_back("not_standalone");
   if (contains_any(text, kLeaks)) faults.emplace_back("template_leak");
   if (copies_answer(text, answer) || token_f1(answer, text) > 0.6) faults.emplace_back("echo_answer");

@@ -14,7 +14,8 @@ namespace faqsmith {
 [[nodiscard]] bool asks(std::string_view text);
 
 // Names of the faults, in a fixed order; empty = fine.
-//   too_short, too_long, not_a_question, replies ("Yes, you can …"), several_lines, not_standalone ("the passage"),
+//   too_short, too_long, not_a_question, replies ("Yes, you can …"), several_lines,
+//   several_sentences, not_standalone ("the passage"),
 //   template_leak ("Question:"), echo_answer (copies the answer), repeats (the same words again and again),
 //   wrong_script (letters its source lacks)
 [[nodiscard]] std::vector<std::string> question_faults(std::string_view question, std::string_view answer,

@@ -37,6 +37,21 @@ std::string next_table_name() {
   return "fact_index_" + std::to_string(counter++);
 }
 
+// A heading path as search words. A question among its parents belongs to another fact and would draw that fact's
+// searches here.
+std::string own_heading(const FactRow& fact) {
+  if (fact.origin == "harvest") return fact.heading;
+  std::string own, rest = fact.heading;
+  constexpr std::string_view kBetween = " > ";
+  while (!rest.empty()) {
+    const std::size_t end = rest.find(kBetween);
+    const std::string part = rest.substr(0, end);
+    rest = end == std::string::npos ? "" : rest.substr(end + kBetween.size());
+    if (!part.ends_with("?")) own += (own.empty() ? "" : " ") + part;
+  }
+  return own;
+}
+
 }  // namespace
 
 std::string fts_query(std::string_view question) {
@@ -62,7 +77,7 @@ std::vector<IndexedFact> indexed_facts(const std::vector<FactRow>& facts, const 
   for (const FactRow& fact : facts) {
     place[fact.id] = indexed.size();
     indexed.push_back(
-        {fact.id, fact.heading, fact.answer == fact.quote ? fact.answer : fact.answer + "\n" + fact.quote});
+        {fact.id, own_heading(fact), fact.answer == fact.quote ? fact.answer : fact.answer + "\n" + fact.quote});
   }
   for (const PairRow& pair : pairs) {
     if (!pair.fact_id) continue;

@@ -199,9 +199,7 @@ std::vector<std::string> rule_rewordings(std::string_view question, std::size_t 
     if (out.size() * 3 < n * 2) add(base);
   for (std::size_t tries = 0; out.size() < n && tries < 6 * n; ++tries) {
     const std::uint64_t pick = rng.below(bases.size() + 2);
-    std::string text = with_synonyms(pick < bases.size() ? bases[pick] : std::string(question), 0.5, rng);
-    if (rng.uniform() < 0.5) text = with_gaps(text, 0.25, rng);
-    add(std::move(text));
+    add(with_synonyms(pick < bases.size() ? bases[pick] : std::string(question), 0.5, rng));
   }
   return out;
 }

@@ -7,6 +7,8 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -15,6 +17,7 @@
 #include "faq/pair_key.h"
 #include "faq/retrieval.h"
 #include "faq/unanswerable.h"
+#include "faq/words.h"
 #include "stages/curate/judge.h"
 #include "stages/curate/likelihood.h"
 #include "store/tables.h"
@@ -24,7 +27,8 @@
 namespace faqsmith {
 namespace {
 
-constexpr int kSemantics = 1;
+constexpr int kSemantics = 2;
+constexpr int kGainSemantics = 1;  // raised only when the measured likelihood itself changes
 constexpr std::size_t kFactsPerBatch = 8;
 constexpr double kSameFact = 0.8;  // Jaccard index of word triples
 
@@ -110,7 +114,19 @@ std::vector<FactRow> cluster_facts(Database& db, const std::vector<FactRow>& fac
   return speakers;
 }
 
-void judge_rules(Material& material, const std::vector<FactRow>& speakers, const FactIndex& index) {
+// The words of all documents, as stems.
+std::set<std::string> vocabulary_of(const Material& material) {
+  std::set<std::string> words;
+  for (const auto& [id, source] : material.sources)
+    for (const std::string_view text : {std::string_view(source.section_text), std::string_view(source.heading)})
+      for (const std::string& word : words_of(text)) words.insert(stem(word));
+  return words;
+}
+
+void judge_rules(Material& material, const std::vector<FactRow>& speakers, const FactIndex& index,
+                 const ChatModel& judge) {
+  const std::set<std::string> vocabulary = vocabulary_of(material);
+  const auto n_tokens = [&judge](std::string_view text) { return judge.count_tokens(text); };
   std::map<RowId, bool> speaks;
   for (const FactRow& fact : speakers) speaks[fact.id] = true;
   const std::string name = main_name(material.facts);
@@ -124,6 +140,8 @@ void judge_rules(Material& material, const std::vector<FactRow>& speakers, const
       continue;
     }
     judge_by_rules(candidate, material.sources.at(*candidate.pair.fact_id));
+    if (is_from_teacher(candidate.pair.form) && has_garbled_word(candidate.pair.question, vocabulary, n_tokens))
+      candidate.fail(gate::kGarbled);
     if (!speaks.contains(*candidate.pair.fact_id)) candidate.fail(gate::kDuplicateFact);
   }
 }
@@ -141,7 +159,7 @@ std::string json_of(const std::map<std::string, double>& scores) {
 
 // A number that names the model and prompt behind a stored gain; exact in a double.
 double gain_key(const CurateOptions& options, const ChatModel& judge) {
-  return static_cast<double>(hash64(judge.id() + "\x1f" + options.topic, kSemantics) >> 16);
+  return static_cast<double>(hash64(judge.id() + "\x1f" + options.topic, kGainSemantics) >> 16);
 }
 
 void score_batch(Database& db, const std::vector<Candidate*>& batch, const CurateOptions& options, ChatModel& judge,
@@ -182,27 +200,25 @@ void measure_likelihood(Database& db, const std::vector<std::vector<Candidate*>>
   reporter.end(fmt::format("{} wordings measured", human_count(static_cast<double>(total))));
 }
 
-// What a good question gains: the original's gain, but no less than half of the best wording's (an original may be a
-// riddle: "I am still confused. What did you say I should install?").
+// What a good question gains: the original's gain; of a fact without one, the mean of its three best wordings.
 double anchor_of(const std::vector<Candidate*>& of_fact) {
-  double original = 0;
   std::vector<double> gains;
   for (const Candidate* candidate : of_fact) {
     const auto gain = candidate->scores.find(score::kGain);
     if (gain == candidate->scores.end()) continue;
-    if (candidate->pair.form == "original") {
-      original = gain->second;
-    } else if (candidate->in()) {
-      gains.push_back(gain->second);
-    }
+    if (candidate->pair.form == "original") return gain->second;
+    if (candidate->in()) gains.push_back(gain->second);
   }
+  if (gains.empty()) return 0;
   std::sort(gains.rbegin(), gains.rend());
-  if (gains.empty()) return original;
-  if (original > 0) return std::max(original, gains[0] / 2);
   const std::size_t n = std::min<std::size_t>(3, gains.size());
-  double sum = 0;
-  for (std::size_t i = 0; i < n; ++i) sum += gains[i];
-  return sum / static_cast<double>(n);
+  return std::accumulate(gains.begin(), gains.begin() + static_cast<std::ptrdiff_t>(n), 0.0) / static_cast<double>(n);
+}
+
+std::string original_of(const std::vector<Candidate*>& of_fact) {
+  for (const Candidate* candidate : of_fact)
+    if (candidate->pair.form == "original") return candidate->pair.question;
+  return "";
 }
 
 void judge_wordings(Database& db, Material& material, const CurateOptions& options, ChatModel& judge,
@@ -220,7 +236,7 @@ void judge_wordings(Database& db, Material& material, const CurateOptions& optio
     std::vector<Candidate*> doubtful;
     for (Candidate* candidate : group)
       if (is_from_teacher(candidate->pair.form) || candidate->pair.form == "derived") doubtful.push_back(candidate);
-    judge_understanding(doubtful, anchor_of(group), options);
+    judge_understanding(doubtful, anchor_of(group), original_of(group), options);
   }
   settle_between_facts(material.candidates);
   for (auto& [fact, group] : groups) keep_best(group, options);
@@ -289,7 +305,7 @@ StageReport curate(Workspace& workspace, const CurateOptions& options, ChatModel
   return run_stage(workspace, identity, [&](StageReport& report) {
     const std::vector<FactRow> speakers = cluster_facts(db, material.facts, report);
     const FactIndex index(db, indexed_facts(speakers));
-    judge_rules(material, speakers, index);
+    judge_rules(material, speakers, index, judge);
     decontaminate(material.candidates, material.gold_questions);
     std::vector<Candidate*> all;
     for (Candidate& candidate : material.candidates) all.push_back(&candidate);

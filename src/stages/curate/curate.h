@@ -30,7 +30,8 @@ inline constexpr const char* kNotAmongBest = "not_among_best";        // passed,
 inline constexpr const char* kHeldOut = "in_held_out_set";            // (nearly) a question of the held-out gold set
 inline constexpr const char* kPrivate = "private_data";
 inline constexpr const char* kInjection = "orders_to_a_model";
-inline constexpr const char* kInvented = "invented_term";       // a number or name that its source lacks
+inline constexpr const char* kInvented = "invented_term";  // a number or name that its source lacks
+inline constexpr const char* kGarbled = "garbled_word";    // a word that neither the documents nor the language has
 inline constexpr const char* kAnswerable = "maybe_answerable";  // a question to refuse that a fact may answer
 }  // namespace gate
 

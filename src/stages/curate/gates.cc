@@ -52,40 +52,47 @@ std::vector<const Probe*> wordings_for(const ProbeSet& probes, std::string_view 
   return chosen;
 }
 
-// Gain of each probe over the gain of its fact's own question.
-std::vector<double> gain_shares(const ProbeSet& probes, const std::vector<const Probe*>& wordings,
-                                const std::string& topic, ChatModel& judge) {
+// What curation would know about each probe.
+std::vector<Fit> fits_of(const ProbeSet& probes, const std::vector<const Probe*>& wordings, const std::string& topic,
+                         ChatModel* judge, const FactIndex& index, const std::map<std::string, RowId>& ids) {
   std::vector<QuestionAnswer> asked;
   for (const Probe* probe : wordings) asked.push_back({probe->text, probes.facts.at(probe->fact).answer});
   for (const Probe* probe : wordings)
     asked.push_back({probes.facts.at(probe->fact).question, probes.facts.at(probe->fact).answer});
-  const std::vector<double> gains = likelihood_gains(judge, topic, asked);
-  std::vector<double> shares;
-  for (std::size_t i = 0; i < wordings.size(); ++i)
-    shares.push_back(gains[i] / std::max(1.0, gains[wordings.size() + i]));
-  return shares;
+  const std::vector<double> gains = judge == nullptr ? std::vector<double>() : likelihood_gains(*judge, topic, asked);
+  std::vector<Fit> fits;
+  for (std::size_t i = 0; i < wordings.size(); ++i) {
+    Fit fit;
+    const auto hits = index.search(wordings[i]->text, 10);
+    for (std::size_t k = 0; k < hits.size(); ++k)
+      if (hits[k].id == ids.at(wordings[i]->fact)) fit.search_rank = static_cast<int>(k + 1);
+    fit.shared_words = shared_words(wordings[i]->text, probes.facts.at(wordings[i]->fact).question);
+    if (!gains.empty()) {
+      const double anchor = gains[wordings.size() + i];
+      fit.gain_share = gain_share_of(gains[i], anchor);
+      fit.telling_anchor = anchor >= kTellingGain;
+    }
+    fits.push_back(fit);
+  }
+  return fits;
 }
 
 void add_understanding(const ProbeSet& probes, const CurateOptions& options, ChatModel* judge, const FactIndex& index,
                        const std::map<std::string, RowId>& ids, std::vector<GateQuality>& out) {
   const std::vector<const Probe*> wordings = wordings_for(probes, "understanding");
-  const std::vector<double> shares =
-      judge == nullptr ? std::vector<double>() : gain_shares(probes, wordings, options.topic, *judge);
+  const std::vector<Fit> fits = fits_of(probes, wordings, options.topic, judge, index, ids);
   Tally search, likelihood, understood;
   search.quality.gate = "search";
   likelihood.quality.gate = "likelihood";
   understood.quality.gate = "understood";
   for (std::size_t i = 0; i < wordings.size(); ++i) {
-    const auto hits = index.search(wordings[i]->text, 1);
-    const bool found = !hits.empty() && hits[0].id == ids.at(wordings[i]->fact);
-    search.add(wordings[i]->good, found);
-    if (shares.empty()) continue;
-    const bool likely = shares[i] >= options.min_gain_share;
-    likelihood.add(wordings[i]->good, likely);
-    understood.add(wordings[i]->good, is_understood(found, shares[i], options.min_gain_share));
+    const bool good = wordings[i]->good;
+    search.add(good, fits[i].search_rank == 1);
+    likelihood.add(good, fits[i].gain_share.value_or(0) >= options.min_gain_share);
+    understood.add(good, is_understood(fits[i], options.min_gain_share));
   }
   out.push_back(search.quality);
-  if (shares.empty()) return;
+  if (judge == nullptr) return;
   out.push_back(likelihood.quality);
   out.push_back(understood.quality);
 }

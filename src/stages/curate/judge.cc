@@ -34,7 +34,8 @@ double score_or(const Candidate& candidate, const char* name, double otherwise) 
 
 // Quality of a wording for ranking; without likelihood the search rank alone speaks.
 double quality(const Candidate& candidate) {
-  const double share = std::clamp(score_or(candidate, score::kGainShare, 0.5), -0.5, 1.5);
+  // More than the original gains is mostly the answer's own words, so it counts no further.
+  const double share = std::clamp(score_or(candidate, score::kGainShare, 0.5), -0.5, 1.2);
   const double rank = score_or(candidate, score::kSearchRank, 0);
   return share + (rank == 1 ? kSearchBonus : 0.0);
 }
@@ -88,6 +89,17 @@ void judge_free_pair(Candidate& candidate) {
   if (looks_like_injection(pair.question) || looks_like_injection(pair.answer)) candidate.fail(gate::kInjection);
 }
 
+bool has_garbled_word(std::string_view question, const std::set<std::string>& vocabulary,
+                      const std::function<int(std::string_view)>& n_tokens) {
+  const std::vector<std::string> words = words_of(question);
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    const bool plain =
+        word.size() >= 5 && std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+    // The word as it stands inside a sentence: most tokenizers keep the space before it.
+    return plain && !vocabulary.contains(stem(word)) && n_tokens("a " + word) - n_tokens("a") >= 3;
+  });
+}
+
 void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index) {
   for (Candidate* candidate : candidates) {
     if (!candidate->in() || !candidate->pair.fact_id) continue;
@@ -127,19 +139,39 @@ std::vector<Candidate*> pick_for_scoring(std::vector<Candidate*> of_fact, const 
   return chosen;
 }
 
-bool is_understood(bool found_first, std::optional<double> gain_share, double min_gain_share) {
-  if (!gain_share) return found_first;
-  return *gain_share >= (found_first ? min_gain_share / 2 : min_gain_share);
+double shared_words(std::string_view wording, std::string_view original) {
+  const std::set<std::string> wanted = stems_of(original), words = stems_of(wording);
+  if (wanted.empty()) return 0;
+  const auto shared =
+      std::count_if(wanted.begin(), wanted.end(), [&words](const std::string& word) { return words.contains(word); });
+  return static_cast<double>(shared) / static_cast<double>(wanted.size());
 }
 
-void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, const CurateOptions& options) {
+double gain_share_of(double gain, double anchor) {
+  if (anchor >= kTellingGain) return gain / anchor;
+  return 1 + (gain - anchor) / kTellingGain;
+}
+
+bool is_understood(const Fit& fit, double min_gain_share) {
+  const bool found_first = fit.search_rank == 1;
+  if (!fit.gain_share) return found_first;
+  if (!fit.telling_anchor) return *fit.gain_share >= 0 && (found_first || fit.shared_words >= 0.5);
+  if (fit.search_rank == 0 && fit.shared_words < 0.5) return *fit.gain_share >= 2 * min_gain_share;
+  return *fit.gain_share >= (found_first ? min_gain_share / 2 : min_gain_share);
+}
+
+void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, std::string_view original,
+                         const CurateOptions& options) {
   for (Candidate* candidate : of_fact) {
     if (!candidate->in()) continue;
-    const bool found_first = score_or(*candidate, score::kSearchRank, 0) == 1;
-    std::optional<double> share;
-    if (candidate->scores.contains(score::kGain) && anchor > 0) share = candidate->scores[score::kGain] / anchor;
-    if (share) candidate->scores[score::kGainShare] = *share;
-    if (!is_understood(found_first, share, options.min_gain_share)) candidate->fail(gate::kNotUnderstood);
+    Fit fit;
+    fit.search_rank = static_cast<int>(score_or(*candidate, score::kSearchRank, 0));
+    if (candidate->scores.contains(score::kGain)) {
+      fit.gain_share = candidate->scores[score::kGainShare] = gain_share_of(candidate->scores[score::kGain], anchor);
+      fit.telling_anchor = anchor >= kTellingGain;
+    }
+    fit.shared_words = shared_words(candidate->pair.question, original);
+    if (!is_understood(fit, options.min_gain_share)) candidate->fail(gate::kNotUnderstood);
   }
 }
 

@@ -1,6 +1,7 @@
 // One pair on its way through curation, and the passes that judge it. Pure functions over these rows; curate.cc reads
 // and writes the database around them.
 #pragma once
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -44,6 +45,11 @@ void judge_by_rules(Candidate& candidate, const FactSource& source);
 // For pairs without a fact (questions to refuse, imported rows): privacy and orders only.
 void judge_free_pair(Candidate& candidate);
 
+// A longer word that the documents do not use and that the tokenizer has to cut into three or more pieces: small models
+// make such words up ("langugae"). vocabulary: stems.
+[[nodiscard]] bool has_garbled_word(std::string_view question, const std::set<std::string>& vocabulary,
+                                    const std::function<int(std::string_view)>& n_tokens);
+
 // search_rank of each candidate that is still in. index: over the facts, without any teacher wording.
 void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index);
 
@@ -51,14 +57,32 @@ void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index
 // are too close to a chosen one fail as near_duplicate; those beyond the limit as not_among_best.
 [[nodiscard]] std::vector<Candidate*> pick_for_scoring(std::vector<Candidate*> of_fact, const CurateOptions& options);
 
-// How search and likelihood are combined. Measured on the shipped probes with the default model: search alone passes
-// 76% of good wordings and catches 37% of bad ones, likelihood at 0.5 passes 88% and catches 90%. A wording that search
-// finds first needs half of the likelihood; without a measured likelihood search decides.
-[[nodiscard]] bool is_understood(bool found_first, std::optional<double> gain_share, double min_gain_share);
+// What is known about how well a wording fits its fact.
+struct Fit {
+  int search_rank = 0;               // 1 = its own fact first, 0 = not among the first ten
+  std::optional<double> gain_share;  // see gain_share_of; nullopt: not measured
+  bool telling_anchor = true;        // the likelihood says something about this fact at all
+  double shared_words = 0;           // share of the original question's telling words that it holds
+};
 
-// The pass that applies it.
-// anchor: the gain of the fact's original question, or of its best wordings if it has none.
-void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, const CurateOptions& options);
+// Share of the original's telling words that a wording holds; 0 if there is no original.
+[[nodiscard]] double shared_words(std::string_view wording, std::string_view original);
+
+// The gain of a wording in units of its fact's anchor (the original question's gain): 1 = as good as the original.
+// Where the original gains less than kTellingGain the difference to it is what counts, in units of kTellingGain.
+inline constexpr double kTellingGain = 5;  // natural logarithm
+[[nodiscard]] double gain_share_of(double gain, double anchor);
+
+// How the signals are combined. Measured on the shipped probes with the default model: search alone passes 76% of good
+// wordings and catches 37% of bad ones, likelihood at 0.5 passes 88% and catches 90%. So likelihood decides; a wording
+// that search finds first needs half of it, one that search does not find at all twice as much. For the fifth of facts
+// whose own question does not make their answer likelier, search or the original's words decide.
+[[nodiscard]] bool is_understood(const Fit& fit, double min_gain_share);
+
+// The pass that applies it to one fact's doubtful candidates. anchor: the gain of the fact's original question, or of
+// its best wordings if it has none. original: that question, may be empty.
+void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, std::string_view original,
+                         const CurateOptions& options);
 
 // Keeps the best keep_per_fact of the teacher's, trading quality against likeness to those already kept.
 void keep_best(const std::vector<Candidate*>& of_fact, const CurateOptions& options);

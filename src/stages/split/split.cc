@@ -19,7 +19,7 @@
 namespace faqsmith {
 namespace {
 
-constexpr int kSemantics = 1;
+constexpr int kSemantics = 2;
 
 // Uniform in [0, 1): a property of the name and the seed alone.
 double place_of(std::string_view name, std::uint64_t seed) {
@@ -31,12 +31,11 @@ struct Placed {
   std::string part;
 };
 
-// Fit to measure with: search finds its fact first and the answer's likelihood agrees (where it was measured).
+// Fit to measure with: search finds its fact first, and the answer's likelihood agrees where it was measured.
 bool good_test_wording(const PairRow& pair, double min_quality) {
   const auto scores = nlohmann::json::parse(pair.scores, nullptr, false);
   if (!scores.is_object()) return true;
-  if (scores.contains("gain_share")) return scores["gain_share"].get<double>() >= min_quality;
-  return scores.value("search_rank", 1.0) == 1.0;
+  return scores.value("search_rank", 1.0) == 1.0 && scores.value("gain_share", 1.0) >= min_quality;
 }
 
 // Fifteen rule forms of one question would count one measurement fifteen times.
