@@ -11,15 +11,15 @@ namespace faqsmith {
 
 struct StageReport {
   std::string stage, key;
-  bool up_to_date = false;                  // nothing had to be done
-  std::map<std::string, double> counts;     // e.g. {"asked": 4032, "kept": 1181}
+  bool up_to_date = false;               // nothing had to be done
+  std::map<std::string, double> counts;  // e.g. {"asked": 4032, "kept": 1181}
 };
 
 struct StageIdentity {
-  std::string stage;        // "collect", …
-  int semantics = 1;        // the stage's kSemantics: raised when its meaning changes
-  std::string options_json; // effective options that change the result
-  std::string input_hash;   // of everything it reads
+  std::string stage;         // "collect", …
+  int semantics = 1;         // the stage's kSemantics: raised when its meaning changes
+  std::string options_json;  // effective options that change the result
+  std::string input_hash;    // of everything it reads
   std::uint64_t seed = 0;
   [[nodiscard]] std::string key() const;
 };
