@@ -19,7 +19,8 @@ namespace {
 [[noreturn]] void throw_errno(std::string_view doing, const fs::path& path) {
   const int code = errno;
   const char* hint = "check that the path exists and that you may read it";
-  if (code == ENOSPC || code == EDQUOT) hint = "free some disk space and run the same command again: finished work is kept";
+  if (code == ENOSPC || code == EDQUOT)
+    hint = "free some disk space and run the same command again: finished work is kept";
   if (code == EROFS || code == EACCES || code == EPERM) hint = "choose a folder that you may write to";
   throw Error(Kind::Io, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(code)), hint);
 }

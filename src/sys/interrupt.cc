@@ -1,8 +1,9 @@
 // sigaction and one atomic flag.
 #include "sys/interrupt.h"
 
-#include <csignal>
 #include <unistd.h>
+
+#include <csignal>
 
 namespace faqsmith {
 namespace {
@@ -23,6 +24,8 @@ void install_interrupt_handlers() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return g_interrupts != 0; }
+bool interrupted() {
+  return g_interrupts != 0;
+}
 
 }  // namespace faqsmith
