@@ -141,6 +141,11 @@ bool substantive(std::string_view answer) {
   const std::size_t n_words = words_of(answer).size();
   const std::set<std::string> telling = stems_of(answer);
   if (n_words < 5 || telling.size() < 3 || letter_share(answer) < 0.55) return false;
+  // A row of figures says nothing without its table.
+  const std::vector<std::string> words = words_of(answer);
+  const auto figures = std::count_if(words.begin(), words.end(),
+                                     [](const std::string& word) { return word[0] >= '0' && word[0] <= '9'; });
+  if (figures * 4 > static_cast<std::ptrdiff_t>(n_words)) return false;
   return count_of(answer, "http") * 8 <= n_words + 4 && !looks_like_injection(answer);
 }
 

@@ -152,7 +152,7 @@ void goal_first(std::string_view sentence, std::vector<std::string>& out) {
 
 // "X: Y" where X is a short label, as in bold definitions and tables of two columns.
 void label(std::string_view sentence, std::vector<std::string>& out) {
-  for (const std::string_view mark : {": ", " | ", " - "}) {
+  for (const std::string_view mark : {": ", " - "}) {
     const std::size_t at = sentence.find(mark);
     if (at == std::string_view::npos || at + mark.size() + 8 > sentence.size()) continue;
     const std::string_view name = trim(sentence.substr(0, at));

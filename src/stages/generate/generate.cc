@@ -25,7 +25,9 @@
 namespace faqsmith {
 namespace {
 
-constexpr int kSemantics = 1;
+constexpr int kSemantics = 2;
+// A question made of a statement is stiff already; many rewordings of it read worse than few.
+constexpr std::size_t kRuleWordingsOfStatements = 3;
 
 std::string options_json(const GenerateOptions& options, const ChatModel& teacher) {
   nlohmann::ordered_json json;
@@ -72,7 +74,7 @@ struct RuleWording {
 std::vector<RuleWording> rule_wordings_of(const FoundFact& found, const SectionRow& section,
                                           const GenerateOptions& options) {
   std::vector<RuleWording> wordings;
-  const auto most = static_cast<std::size_t>(std::max(0, options.rule_wordings));
+  auto most = static_cast<std::size_t>(std::max(0, options.rule_wordings));
   const std::uint64_t seed = mix_seed(options.seed, hash64(found.fact.key));
   std::vector<std::string> bases;
   if (found.question.empty()) {
@@ -81,6 +83,7 @@ std::vector<RuleWording> rule_wordings_of(const FoundFact& found, const SectionR
     const std::string search = search_words(found.fact.heading, found.fact.answer);
     if (!search.empty()) wordings.push_back({"keywords", search});
     bases = statement_questions(found.fact.answer);
+    most = std::min<std::size_t>(most, kRuleWordingsOfStatements);
     for (const std::string& question : bases) wordings.push_back({"derived", question});
   } else {
     for (const FormedQuestion& form : question_forms(found.question)) wordings.push_back({form.form, form.question});

@@ -26,7 +26,7 @@ struct GenerateOptions {
   int tokens_per_fact = 120;  // of a section that asks nothing
   int max_facts = 480;        // over all sections; sections share them by size, each keeps at least one
   int unanswerable = 120;     // questions to refuse; 0 = none
-  int facts_per_batch = 4;
+  int facts_per_batch = 8;
 };
 
 struct GenerateForecast {

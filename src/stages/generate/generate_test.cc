@@ -93,7 +93,7 @@ TEST(Generate, ResumesAfterAnInterruptionWithTheSameRows) {
   EXPECT_THROW((void)generate(cut.get(), small_options(), dying, reporter), Error);
   const std::size_t asked_before = teacher.seen.size();
   (void)generate(cut.get(), small_options(), teacher, reporter);
-  EXPECT_EQ(teacher.seen.size() - asked_before, (24U - 8U) * 12U);  // two batches of four facts were already there
+  EXPECT_EQ(teacher.seen.size() - asked_before, (24U - 16U) * 12U);  // two batches of eight facts were already there
   EXPECT_EQ(pair_lines(whole.db()), pair_lines(cut.db()));
 }
 

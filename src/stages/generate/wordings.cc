@@ -35,7 +35,9 @@ std::vector<WordingRequest> wording_requests(const WordingBatch& batch, const Ge
       WordingRequest request;
       request.fact = f;
       const Ask ask = ask_of(fact, sample);
-      const int variant = asked[static_cast<std::size_t>(ask)]++ % kPromptVariants;
+      const int turn = asked[static_cast<std::size_t>(ask)]++;
+      // A text is long, so it is read under three prompts and drawn from several times; a question is short.
+      const int variant = (ask == Ask::Reword ? turn : turn * 4) % (ask == Ask::Reword ? kPromptVariants : 12);
       request.form = ask == Ask::Reword ? "teacher" : "asked";
       if (ask == Ask::Reword) {
         request.chat.messages = reword_messages(variant, batch.voice, fact.question);
