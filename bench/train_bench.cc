@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "faq/prompts.h"
 #include "sys/file.h"
+#include "sys/parallel.h"
 #include "train/trainer.h"
 
 namespace faqsmith {
@@ -67,6 +68,7 @@ int run(int argc, char** argv) {
   options.method = parse_method(argv[3]);
   options.steps = argc > 4 ? std::atoi(argv[4]) + 1 : 7;
   options.save_every = options.steps + 1;
+  options.question_weight = 0;  // the peer has no loss on questions
   const TrainForecast forecast = forecast_training(cpu, model.weights.config, data, options);
   fmt::print("{}; {:.0f} tokens a step, forecast {}\n", describe_cpu(cpu),
              forecast.tokens / static_cast<double>(forecast.steps),
@@ -88,6 +90,7 @@ int run(int argc, char** argv) {
 }  // namespace faqsmith
 
 int main(int argc, char** argv) {
+  faqsmith::shorten_waiting(argv);
   try {
     return faqsmith::run(argc, argv);
   } catch (const faqsmith::Error& e) {
