@@ -55,7 +55,7 @@ bool all_known(const std::set<std::string>& terms, const std::set<std::string>& 
   return std::all_of(terms.begin(), terms.end(), [&words](const std::string& term) { return known(words, term); });
 }
 
-// Abbreviations and placeholders that anybody may use in a question about anything.
+// Abbreviations and stand-ins that anybody may use in a question about anything.
 bool everyday(const std::string& term) {
   static const std::set<std::string> kEveryday = {"pc",  "pcs", "cd", "cds", "dvd", "dvds", "usb", "os",   "url",
                                                   "faq", "id",  "ok", "pdf", "ii",  "vs",   "etc", "wifi", "tv"};

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "stages/curate/judge.h"
-#include "stages/generate/testing.h"
+#include "stages/testing.h"
 
 namespace faqsmith {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "stages/generate/testing.h"
+#include "stages/testing.h"
 
 namespace faqsmith {
 namespace {

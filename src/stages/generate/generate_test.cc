@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "faq/refusal.h"
 #include "stages/generate/plan.h"
-#include "stages/generate/testing.h"
+#include "stages/testing.h"
 #include "stages/generate/wordings.h"
 
 namespace faqsmith {

@@ -9,7 +9,7 @@
 #include "faq/words.h"
 #include "stages/curate/curate.h"
 #include "stages/generate/generate.h"
-#include "stages/generate/testing.h"
+#include "stages/testing.h"
 
 namespace faqsmith {
 namespace {
