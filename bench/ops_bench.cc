@@ -23,6 +23,7 @@
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
 #include "ops/swiglu.h"
+#include "sys/parallel.h"
 
 namespace faqsmith {
 namespace {
@@ -215,6 +216,42 @@ double bench_layer(Cpu& cpu) {
   return sum;
 }
 
+// The products that rank-16 adapters on all seven linears add to a layer; `low` is the adapters' width, side by side.
+template <class T>
+void bench_lora(Cpu& cpu) {
+  std::printf("adapters of rank 16, one layer\n");
+  constexpr std::int64_t kLowWidths[] = {48, 16, 32, 16};
+  double sum = 0;
+  for (std::size_t g = 0; g < std::size(kLinears); ++g) {
+    const LinearShape& s = kLinears[g];
+    const std::int64_t low = kLowWidths[g];
+    const Buffer<float> a = random_buffer<float>({low, s.in}, 1), b = random_buffer<float>({s.out, low}, 2);
+    const PackedMatrix a_forward(kComputeOf<T>, a.in(), Product::Forward),
+        a_backward(kComputeOf<T>, a.in(), Product::Backward);
+    const PackedMatrix b_forward(kComputeOf<T>, b.in(), Product::Forward),
+        b_backward(kComputeOf<T>, b.in(), Product::Backward);
+    const Buffer<T> x = random_buffer<T>({kTokens, s.in}, 3), dy = random_buffer<T>({kTokens, s.out}, 4);
+    Buffer<T> h = random_buffer<T>({kTokens, low}, 5), y({kTokens, s.out}), dx({kTokens, s.in});
+    Buffer<float> da({low, s.in}), db({s.out, low});
+    const std::string name = s.name;
+    sum += print_op((name + " x A^T").c_str(),
+                    [&] { launch(cpu, Matmul<T, T>{.x = x.in(), .w = &a_forward, .y = h.out()}); });
+    sum += print_op((name + " y += h B^T").c_str(), [&] {
+      launch(cpu, Matmul<T, T>{.x = h.in(), .w = &b_forward, .y = y.out(), .write = Write::Add});
+    });
+    sum += print_op((name + " dh = dy B").c_str(),
+                    [&] { launch(cpu, Matmul<T, T>{.x = dy.in(), .w = &b_backward, .y = h.out()}); });
+    sum += print_op((name + " dx += dh A").c_str(), [&] {
+      launch(cpu, Matmul<T, T>{.x = h.in(), .w = &a_backward, .y = dx.out(), .write = Write::Add});
+    });
+    sum += print_op((name + " dB += dy^T h").c_str(),
+                    [&] { launch(cpu, MatmulWeightGrad<T>{.dy = dy.in(), .x = h.in(), .dw = db.acc()}); });
+    sum += print_op((name + " dA += dh^T x").c_str(),
+                    [&] { launch(cpu, MatmulWeightGrad<T>{.dy = h.in(), .x = x.in(), .dw = da.acc()}); });
+  }
+  std::printf("  sum %.2f ms\n", sum * 1e3);
+}
+
 template <class T>
 void bench_decode(Cpu& cpu) {
   std::printf("cached attention, one layer\n");
@@ -282,6 +319,7 @@ void bench(Cpu& cpu) {
       "ms\n",
       static_cast<long>(kTokens), gemm_s * 1e3, other_s * 1e3, 100 * other_s / gemm_s, kLayers,
       kLayers * (gemm_s + other_s) * 1e3);
+  bench_lora<T>(cpu);
   bench_decode<T>(cpu);
   bench_optimizer(cpu);
 }
@@ -291,6 +329,7 @@ void bench(Cpu& cpu) {
 
 int main(int argc, char** argv) {
   using namespace faqsmith;
+  shorten_waiting(argv);
   Cpu cpu = detect_cpu();
   if (argc > 1) cpu.compute = std::strcmp(argv[1], "bf16") == 0 ? Compute::Bf16 : Compute::F32;
   if (argc > 2 && std::strcmp(argv[2], "cpu") == 0) timer = CLOCK_THREAD_CPUTIME_ID;
