@@ -1,6 +1,7 @@
 // dW (+)= dy^T x. In slices of 512 rows of dy and x: measured 1.6 x faster than one product of 2,048 rows. In bf16 the
-// operands are transposed and packed by our own copies, because oneDNN is faster on its own layouts than on a transposed
-// dy; blocks of 3,072 rows of dW bound the copies (smaller ones were no faster, and every block costs two barriers).
+// operands are transposed and packed by our own copies, because oneDNN is faster on its own layouts than on a
+// transposed dy; blocks of 3,072 rows of dW bound the copies (smaller ones were no faster, and every block costs two
+// barriers).
 #include <algorithm>
 #include <vector>
 
