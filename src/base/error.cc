@@ -5,7 +5,8 @@ namespace faqsmith {
 
 void require(bool holds, std::string_view invariant) {
   if (!holds) {
-    throw Error(Kind::Internal, "broken invariant: " + std::string(invariant), "this is a bug of faqsmith: please report it");
+    throw Error(Kind::Internal, "broken invariant: " + std::string(invariant),
+                "this is a bug of faqsmith: please report it");
   }
 }
 

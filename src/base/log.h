@@ -8,6 +8,6 @@ namespace faqsmith {
 enum class LogLevel { Debug, Info, Warning, Error };
 
 void open_log(const std::string& path, LogLevel level);  // appends; before it, lines are dropped
-void log(LogLevel level, std::string_view line);          // thread-safe
+void log(LogLevel level, std::string_view line);         // thread-safe
 
 }  // namespace faqsmith

@@ -1,4 +1,5 @@
-// How long work tells a user what it does. Stages call it; the CLI implements it (bars on a terminal, lines in a pipe, JSON).
+// How long work tells a user what it does. Stages call it; the CLI implements it (bars on a terminal, lines in a pipe,
+// JSON).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -14,8 +15,8 @@ class Reporter {
   // done: units finished so far. detail: a short text beside the bar, e.g. "loss 1.23, 1,450 tok/s".
   virtual void update(std::int64_t done, std::string_view detail) = 0;
   virtual void end(std::string_view summary) = 0;
-  virtual void note(std::string_view line) = 0;     // plain information
-  virtual void warn(std::string_view line) = 0;     // shown even with --quiet
+  virtual void note(std::string_view line) = 0;  // plain information
+  virtual void warn(std::string_view line) = 0;  // shown even with --quiet
 };
 
 // For tests and library use.

@@ -1,5 +1,5 @@
-// Seeded random numbers that are the same on every machine (xoshiro256**, Blackman and Vigna 2018, seeded by SplitMix64).
-// Passed in, never global. The state can be saved for bit-exact resume.
+// Seeded random numbers that are the same on every machine (xoshiro256**, Blackman and Vigna 2018, seeded by
+// SplitMix64). Passed in, never global. The state can be saved for bit-exact resume.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -11,10 +11,10 @@ class Rng {
   using State = std::array<std::uint64_t, 4>;
   explicit Rng(std::uint64_t seed);
 
-  [[nodiscard]] std::uint64_t next();                    // uniform over 64 bits
-  [[nodiscard]] double uniform();                        // [0, 1), 53 random bits
-  [[nodiscard]] std::uint64_t below(std::uint64_t n);    // [0, n), unbiased; n > 0
-  [[nodiscard]] double normal();                         // mean 0, variance 1 (Box-Muller, no state kept)
+  [[nodiscard]] std::uint64_t next();                  // uniform over 64 bits
+  [[nodiscard]] double uniform();                      // [0, 1), 53 random bits
+  [[nodiscard]] std::uint64_t below(std::uint64_t n);  // [0, n), unbiased; n > 0
+  [[nodiscard]] double normal();                       // mean 0, variance 1 (Box-Muller, no state kept)
   [[nodiscard]] const State& state() const { return state_; }
   void restore(const State& state) { state_ = state; }
 

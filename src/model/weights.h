@@ -1,5 +1,5 @@
-// A model in memory: float32 weights in Hugging Face's row order (rotary halves split, not interleaved: GGUF's permuted Q
-// and K rows are put back on reading and permuted again on writing). Linear weights are [out, in].
+// A model in memory: float32 weights in Hugging Face's row order (rotary halves split, not interleaved: GGUF's permuted
+// Q and K rows are put back on reading and permuted again on writing). Linear weights are [out, in].
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -16,9 +16,9 @@ namespace faqsmith {
 // The seven linears of a layer, in PEFT's naming.
 enum class Linear { Q, K, V, O, Gate, Up, Down };
 inline constexpr int kLinearsPerLayer = 7;
-[[nodiscard]] const char* peft_name(Linear linear);                                  // "q_proj", …, "down_proj"
-[[nodiscard]] std::string hf_name(std::int64_t layer, Linear linear);                // "model.layers.3.self_attn.q_proj.weight"
-[[nodiscard]] Shape linear_shape(const LlamaConfig& config, Linear linear);          // [out, in]
+[[nodiscard]] const char* peft_name(Linear linear);                          // "q_proj", …, "down_proj"
+[[nodiscard]] std::string hf_name(std::int64_t layer, Linear linear);        // "model.layers.3.self_attn.q_proj.weight"
+[[nodiscard]] Shape linear_shape(const LlamaConfig& config, Linear linear);  // [out, in]
 
 struct LayerWeights {
   Buffer<float> attention_norm;            // [hidden]
@@ -37,11 +37,15 @@ struct Weights {
   [[nodiscard]] const Buffer<float>& head() const { return lm_head.empty() ? embedding : lm_head; }
 };
 
-[[nodiscard]] Weights allocate_weights(const LlamaConfig& config);                    // zeros (norms too)
-[[nodiscard]] Weights random_weights(const LlamaConfig& config, std::uint64_t seed);  // normal(0, 0.02), norms 1: for tests
-// Every tensor once, in a fixed order, with its Hugging Face name ("model.embed_tokens.weight", …, "model.norm.weight").
-void for_each_tensor(Weights& weights, const std::function<void(const std::string& name, Buffer<float>& tensor)>& visit);
-void for_each_tensor(const Weights& weights, const std::function<void(const std::string& name, const Buffer<float>& tensor)>& visit);
+[[nodiscard]] Weights allocate_weights(const LlamaConfig& config);  // zeros (norms too)
+[[nodiscard]] Weights random_weights(const LlamaConfig& config,
+                                     std::uint64_t seed);  // normal(0, 0.02), norms 1: for tests
+// Every tensor once, in a fixed order, with its Hugging Face name ("model.embed_tokens.weight", …,
+// "model.norm.weight").
+void for_each_tensor(Weights& weights,
+                     const std::function<void(const std::string& name, Buffer<float>& tensor)>& visit);
+void for_each_tensor(const Weights& weights,
+                     const std::function<void(const std::string& name, const Buffer<float>& tensor)>& visit);
 
 // A whole model file: GGUF (v2, v3).
 struct ModelFile {
@@ -50,7 +54,8 @@ struct ModelFile {
   std::string name;    // general.name, or the file's stem
   std::string sha256;  // of the file
 };
-// Reads, checks every count, refuses NaN and Inf by tensor and index, unknown architectures by name. hash=false skips sha256.
+// Reads, checks every count, refuses NaN and Inf by tensor and index, unknown architectures by name. hash=false skips
+// sha256.
 enum class HashFile { Yes, No };
 [[nodiscard]] ModelFile load_model(const fs::path& path, HashFile hash = HashFile::Yes);
 // Metadata only: fast, for forecasts and `inspect`.
@@ -64,6 +69,7 @@ struct ModelInfo {
 
 enum class GgufFloat { F32, F16 };
 // Writes weights and tokenizer as GGUF v3 that llama.cpp loads.
-void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec& tokenizer, const std::string& name, GgufFloat type);
+void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec& tokenizer, const std::string& name,
+               GgufFloat type);
 
 }  // namespace faqsmith

@@ -1,6 +1,4 @@
 // Splitting after generate and curate on a scripted model.
-#include "stages/split/split.h"
-
 #include <gtest/gtest.h>
 
 #include <map>
@@ -9,6 +7,7 @@
 #include "faq/words.h"
 #include "stages/curate/curate.h"
 #include "stages/generate/generate.h"
+#include "stages/split/split.h"
 #include "stages/testing.h"
 
 namespace faqsmith {

@@ -29,7 +29,9 @@ class Buffer {
   [[nodiscard]] InOut<T> inout() { return {data_.get(), shape_}; }
   [[nodiscard]] T& operator[](std::int64_t i) { return data_.get()[i]; }
   [[nodiscard]] const T& operator[](std::int64_t i) const { return data_.get()[i]; }
-  void zero() { if (data_) std::memset(static_cast<void*>(data_.get()), 0, static_cast<std::size_t>(shape_.size()) * sizeof(T)); }
+  void zero() {
+    if (data_) std::memset(static_cast<void*>(data_.get()), 0, static_cast<std::size_t>(shape_.size()) * sizeof(T));
+  }
 
  private:
   struct Free {

@@ -20,13 +20,13 @@ void launch(Cpu& device, const Op& op) {
   run(device, op);
 }
 
-// What this process may use of the processor: its features, held down by ONEDNN_MAX_CPU_ISA (oneDNN's own variable, so that one
-// setting holds matrix products and our kernels alike).
+// What this process may use of the processor: its features, held down by ONEDNN_MAX_CPU_ISA (oneDNN's own variable, so
+// that one setting holds matrix products and our kernels alike).
 enum class Isa { Baseline, Avx2, Avx512, Avx512Bf16, Amx };
 [[nodiscard]] Isa usable_isa();  // asked once, then remembered
 
-// Bf16 where usable_isa() has AMX-BF16 or AVX512-BF16, else F32. FAQSMITH_COMPUTE=f32|bf16 overrides it; bf16 on a processor
-// without it, or another value, throws Error(Device or User).
+// Bf16 where usable_isa() has AMX-BF16 or AVX512-BF16, else F32. FAQSMITH_COMPUTE=f32|bf16 overrides it; bf16 on a
+// processor without it, or another value, throws Error(Device or User).
 [[nodiscard]] Cpu detect_cpu();
 [[nodiscard]] std::string describe_cpu(const Cpu& cpu);  // for `doctor` and --version: model, instruction set, threads
 

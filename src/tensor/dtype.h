@@ -9,13 +9,19 @@ struct bf16 {
   std::uint16_t bits = 0;
 };
 
-[[nodiscard]] inline float to_float(float x) { return x; }
-[[nodiscard]] inline float to_float(bf16 x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16); }
+[[nodiscard]] inline float to_float(float x) {
+  return x;
+}
+[[nodiscard]] inline float to_float(bf16 x) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
+}
 
 template <class T>
 [[nodiscard]] inline T from_float(float x);
 template <>
-inline float from_float<float>(float x) { return x; }
+inline float from_float<float>(float x) {
+  return x;
+}
 template <>
 inline bf16 from_float<bf16>(float x) {
   const auto u = std::bit_cast<std::uint32_t>(x);

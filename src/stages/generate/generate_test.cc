@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "faq/refusal.h"
 #include "stages/generate/plan.h"
-#include "stages/testing.h"
 #include "stages/generate/wordings.h"
+#include "stages/testing.h"
 
 namespace faqsmith {
 namespace {
