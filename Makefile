@@ -46,14 +46,14 @@ parity: test-deps ## against PyTorch, transformers, PEFT and llama.cpp (5 GB of 
 bench: test-deps ## training and inference against their peers on this machine
 	@bench/run.sh
 
-results: ## make demo, parity and bench again and rewrite docs/RESULTS.md
-	@tools/results.sh
+results: test-deps ## make demo, parity, bench and the rest again and rewrite docs/RESULTS.md
+	@python3 tools/results.py
 
 crash: build ## the long kill -9 campaign
 	@FAQSMITH_KILLS=100 tools/crash.sh
 
-fuzz: test-deps ## libFuzzer on each parser, FUZZ_SECONDS each (default 600)
-	@tools/fuzz.sh
+fuzz: deps ## libFuzzer on each parser, FUZZ_SECONDS each (default 600)
+	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
 clean: ## remove build/
 	rm -rf build

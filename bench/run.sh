@@ -1,28 +1,39 @@
 #!/usr/bin/env bash
-# Our training and inference and, when their packages are there, the peers on the same work in the same run.
-#   bench/run.sh [FOLDER WITH cpu_peft_lora.py AND cpu_llama_cpp.py]
-# Peers need Python packages: PEER_TRAIN_PYTHON (torch, transformers, peft, gguf) and PEER_LLAMA_PYTHON (llama-cpp-python).
+# Training and inference beside their peers (PEFT, llama.cpp) on the same work in the same run; on an idle machine, or the figures
+# mean nothing. Peers need 5 GB of Python packages; FAQSMITH_NO_PEERS=1 leaves them out. PEFT_PEER names another training script
+# with the arguments of bench/peft_peer.py. PAIRS names the training rows (question, answer: JSONL; default: those of make demo).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-peers=${1:-bench/peers}
 cmake --preset release >/dev/null
 cmake --build build/release -j "$(nproc)" --target faqsmith ops_bench train_bench infer_bench -- --quiet
 build/release/faqsmith models pull >/dev/null
 model=$(build/release/faqsmith models path)
-pairs=build/bench-pairs.jsonl
-[ -s "$pairs" ] || { echo "make demo first: bench needs its pairs"; [ -d build/demo ] && build/release/faqsmith export -w build/demo --data "$pairs"; }
+pairs=${PAIRS:-build/bench-pairs.jsonl}
+if [ ! -s "$pairs" ]; then
+  [ -e build/demo/faqsmith.db ] || { echo "bench needs the demo's pairs: run make demo first, or name a file in PAIRS" >&2; exit 2; }
+  build/release/faqsmith export -w build/demo --quiet --data faq --out "$pairs"
+fi
+python=""
+[ -n "${FAQSMITH_NO_PEERS:-}" ] || python=$(tools/test_python.sh parity)
 bench=build/release/bench
+peft=${PEFT_PEER:-bench/peft_peer.py}
+held=(env ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2)
 
-echo "machine: $(lscpu | sed -n 's/^Model name: *//p'), $(nproc) cores; commit $(git rev-parse --short HEAD)"
-avx2="env ONEDNN_MAX_CPU_ISA=AVX2"
-peer_avx2="env ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2"
-echo "== training, ours";        for method in lora full; do "$bench/train_bench" "$model" "$pairs" "$method" 12; done
-echo "== training, ours, AVX2";  $avx2 "$bench/train_bench" "$model" "$pairs" lora 6
-if [ -n "${PEER_TRAIN_PYTHON:-}" ]; then
-  echo "== training, PEFT";       for mode in fp32 amp; do "$PEER_TRAIN_PYTHON" "$peers/cpu_peft_lora.py" "$model" "$pairs" $mode 8 | tail -n 1; done
-  echo "== training, PEFT, AVX2"; $peer_avx2 "$PEER_TRAIN_PYTHON" "$peers/cpu_peft_lora.py" "$model" "$pairs" fp32 6 | tail -n 1
-fi
-echo "== inference, ours";       "$bench/infer_bench" "$model"
-if [ -n "${PEER_LLAMA_PYTHON:-}" ]; then
-  echo "== inference, llama.cpp"; "$PEER_LLAMA_PYTHON" "$peers/cpu_llama_cpp.py" "$model" 2 32
-fi
+result() { "$@" 2>/dev/null | grep --line-buffered -E '^RESULT|tok/s|buffer types' | grep -vE '^step ' || echo "failed: $*"; }
+peer() { [ -z "$python" ] || result "$python" "$@"; }
+
+echo "machine: $(lscpu | sed -n 's/^Model name: *//p'), $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg); commit $(git rev-parse --short HEAD)"
+echo "== LoRA r16, all linears"
+result "$bench/train_bench" "$model" "$pairs" lora 20
+peer "$peft" "$model" "$pairs" amp 8
+peer "$peft" "$model" "$pairs" fp32 8
+echo "== full fine-tuning"
+result "$bench/train_bench" "$model" "$pairs" full 20
+peer bench/peft_peer.py "$model" "$pairs" amp 6 full
+echo "== LoRA r16, both held to AVX2"
+result "${held[@]}" "$bench/train_bench" "$model" "$pairs" lora 8
+[ -z "$python" ] || result "${held[@]}" "$python" "$peft" "$model" "$pairs" fp32 6
+echo "== inference, faqsmith"
+result "$bench/infer_bench" "$model" bf16 5 wall
+echo "== inference, llama.cpp (its best settings)"
+peer bench/llama_cpp_peer.py "$model" --runs 5

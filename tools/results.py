@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Measures faqsmith and writes docs/RESULTS.md: one section a part, each with its command, machine and commit.
+
+    tools/results.py [PART...]      parts: demo people gates llama parity bench crash tests; default: all
+
+Only the sections of the named parts are replaced. "llama" needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and
+FAQSMITH_LLAMA_EVALSET (their questions); without them it says so and leaves its section alone. On an idle machine."""
+import datetime
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "RESULTS.md"
+BINARY = "build/release/faqsmith"
+PARTS = ("demo", "people", "gates", "llama", "parity", "bench", "crash", "tests")
+HEADER = """# Results
+
+What the claims of README.md rest on, written by `make results` (or `tools/results.py PART...`), each section by its own run.
+How fast each piece is, and what made it so: bench/results.md. How the recipe was found: docs/decisions/0004.
+"""
+NOISE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def shell(command, **extra):
+    """Runs a command line, shows and returns its output; the run of a failed command ends here, with nothing written."""
+    lines = []
+    process = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, env=os.environ | extra)
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        lines.append(NOISE.sub("", line).rstrip())
+    if process.wait() != 0:
+        sys.exit(f"results: failed: {command}")
+    return "\n".join(lines)
+
+
+def machine():
+    name = subprocess.run("lscpu | sed -n 's/^Model name: *//p'; lscpu | grep -o amx_bf16 | head -1", shell=True, capture_output=True,
+                          text=True, check=True).stdout.split("\n")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores of {name[0].strip()}{' with AMX' if name[1] else ''}, {memory:.0f} GiB"
+
+
+def commit():
+    run = lambda *a: subprocess.run(["git", *a], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    changed = run("status", "--porcelain", "--", "src", "bench", "tools", "tests", "cmake")
+    return run("rev-parse", "--short", "HEAD") + (" with uncommitted changes" if changed else "")
+
+
+def number(value):
+    return "–" if value is None else f"{value:.3f}"
+
+
+def report_table(workspace):
+    """The comparison and the funnel of a workspace's report.json, as Markdown."""
+    report = json.loads((ROOT / workspace / "runs" / "report.json").read_text(encoding="utf8"))
+    out = ["| part | measure | items (facts) | base | tuned | search | tuned − base [95%] |", "|---|---|---|---|---|---|---|"]
+    for row in report["comparisons"]:
+        d = row.get("tuned_minus_base")
+        change = f"{d['difference']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]" if d else "–"
+        cells = " | ".join(number(row.get(column)) for column in ("base", "tuned", "search"))
+        out.append(f"| {row['part']} | {row['metric']} | {row['items']} ({row['facts']}) | {cells} | {change} |")
+    steps = [f"{step['name']} {step['count']:,}" for step in report["funnel"]]
+    return "\n".join(out) + "\n\nFunnel: " + " → ".join(steps) + "."
+
+
+def fenced(text, keep=None):
+    lines = [line for line in text.splitlines() if line.strip() and (keep is None or keep.search(line))]
+    return "```\n" + "\n".join(lines) + "\n```"
+
+
+def demo():
+    command = "rm -rf build/demo && make demo"
+    text = shell(command)
+    return command, report_table("build/demo") + "\n\n" + fenced(text[text.rfind("\nforecast"):] if "\nforecast" in text else text)
+
+
+def people():
+    command = f"bench/people.py {BINARY} build/demo [--base]"
+    tuned, base = (shell(f"bench/people.py {BINARY} build/demo {extra}") for extra in ("", "--base"))
+    return command, "Hand-written questions about the Debian FAQ that nobody trained on.\n\n" + fenced(f"tuned:\n{tuned}\nbase:\n{base}")
+
+
+def gates():
+    command = f"{BINARY} gates"
+    return command, fenced(shell(command))
+
+
+def llama():
+    docs, questions = os.environ.get("FAQSMITH_LLAMA_DOCS"), os.environ.get("FAQSMITH_LLAMA_EVALSET")
+    if not docs or not questions:
+        print("results: llama skipped: FAQSMITH_LLAMA_DOCS and FAQSMITH_LLAMA_EVALSET are not set")
+        return None
+    gold = ROOT / "build" / "llama-gold.jsonl"
+    rows = json.loads(pathlib.Path(questions).read_text(encoding="utf8"))
+    gold.write_text("".join(json.dumps({"question": r["question"], "answer": r["answer"]}) + "\n" for r in rows), encoding="utf8")
+    command = (f"rm -rf build/llama && {BINARY} init {docs} -w build/llama --set bot.topic='Llama models' && "
+               f"{BINARY} import -w build/llama --gold build/llama-gold.jsonl && {BINARY} build -w build/llama && {BINARY} status -w build/llama")
+    text = shell(command)
+    shown = command.replace(docs, "$FAQSMITH_LLAMA_DOCS")
+    return shown, report_table("build/llama") + "\n\n" + fenced(text.replace(docs, "llama-docs"))
+
+
+def parity():
+    return "make parity", fenced(shell("make parity"), re.compile(r"^(==|parity|.*(\bok\b|PASSED|equal|KL|max|same))"))
+
+
+def bench():
+    return "make bench", fenced(shell("make bench"))
+
+
+def crash():
+    return "make crash", fenced(shell("make crash"), re.compile(r"kill|disk|differ|ok", re.IGNORECASE))
+
+
+def tests():
+    return "make test", fenced(shell("make test"), re.compile(r"^(==|.*tests passed|.*tests failed|Total Test time)"))
+
+
+def sections():
+    if not TARGET.exists():
+        return {}
+    found = re.split(r"^<!-- (\w+) -->\n", TARGET.read_text(encoding="utf8"), flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], (text.strip() for text in found[1::2])))
+
+
+def main():
+    parts = sys.argv[1:] or PARTS
+    unknown = set(parts) - set(PARTS)
+    if unknown:
+        sys.exit(f"results: no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    for part in parts:
+        start, at = time.time(), commit()
+        made = globals()[part]()
+        if made is None:
+            continue
+        command, body = made
+        minutes = (time.time() - start) / 60
+        stamp = f"`{command}` · {machine()} · commit {at} · {datetime.date.today()} · {minutes:.1f} min"
+        written = sections() | {part: f"## {part.capitalize()}\n{stamp}\n\n{body}"}
+        text = HEADER + "".join(f"\n<!-- {name} -->\n{written[name]}\n" for name in PARTS if name in written)
+        TARGET.write_text(text, encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()
