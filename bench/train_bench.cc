@@ -20,7 +20,8 @@ constexpr std::int64_t kMaxAnswerTokens = 110;  // as the peer cuts them
 // The middle of a long answer is left out: the end-of-turn token stays.
 void shorten_answer(Example& example, TokenId end_of_turn) {
   std::int64_t answer_tokens = 0;
-  Example out{.name = example.name, .ids = {}, .trained = {}, .n_answers = 1};
+  Example out;
+  out.name = example.name;
   for (std::size_t i = 0; i < example.ids.size(); ++i) {
     if (example.trained[i] && ++answer_tokens > kMaxAnswerTokens && example.ids[i] != end_of_turn) continue;
     out.ids.push_back(example.ids[i]);
@@ -38,7 +39,11 @@ TrainData read_pairs(const fs::path& path, const ChatTemplate& chat) {
     std::vector<Message> messages = bot_messages("the Debian system", row.at("question").get<std::string>());
     messages.push_back({Role::Assistant, row.at("answer").get<std::string>()});
     RenderedChat rendered = chat.render(messages);
-    data.train.push_back({.name = "a pair", .ids = std::move(rendered.ids), .trained = std::move(rendered.trained)});
+    Example example;
+    example.name = "a pair";
+    example.ids = std::move(rendered.ids);
+    example.trained = std::move(rendered.trained);
+    data.train.push_back(std::move(example));
     shorten_answer(data.train.back(), chat.end_of_turn());
   }
   return data;

@@ -122,7 +122,7 @@ std::vector<Question> read_questions(std::string_view jsonl, const std::string& 
     Question question{"", text->get<std::string>()};
     if (const auto id = row.find("id"); id != row.end()) {
       if (!id->is_string() && !id->is_number()) throw refuse("the field 'id' is neither text nor a number");
-      question.id = id->is_string() ? id->get<std::string>() : id->dump();
+      question.id = id->dump();
     }
     out.push_back(std::move(question));
   }
@@ -137,9 +137,10 @@ std::string answer_json(const Answer& answer) {
     source = {{"file", answer.source->file}, {"heading", answer.source->heading}, {"quote", answer.source->quote}};
     if (answer.source->page) source["page"] = *answer.source->page;
   }
-  const Json out = {{"id", answer.id},         {"question", answer.question},
-                    {"answer", answer.answer}, {"refused", answer.refused},
-                    {"source", source},        {"score", answer.score}};
+  const Json id = answer.id.empty() ? Json(nullptr) : Json::parse(answer.id);
+  const Json out = {
+      {"id", id},         {"question", answer.question}, {"answer", answer.answer}, {"refused", answer.refused},
+      {"source", source}, {"score", answer.score}};
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -20,7 +20,7 @@ struct Citation {
 };
 
 struct Question {
-  std::string id, text;  // id may be empty
+  std::string id, text;  // id: a JSON value that comes back as it was; empty: none
 };
 
 struct Answer {

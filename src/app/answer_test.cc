@@ -115,9 +115,17 @@ TEST(Questions, AcceptTextNumberAndMissingIds) {
   const auto questions = read_questions(
       "{\"id\":\"a\",\"question\":\"x\"}\r\n\n{\"id\":7,\"question\":\"y\",\"more\":[]}\n{\"question\":\"z\"}", "f");
   ASSERT_EQ(questions.size(), 3u);
-  EXPECT_EQ(questions[0].id, "a");
+  EXPECT_EQ(questions[0].id, "\"a\"");
   EXPECT_EQ(questions[1].id, "7");
   EXPECT_EQ(questions[2].id, "");
+  const auto written = [](const Question& question) {
+    Answer answer;
+    answer.id = question.id;
+    return answer_json(answer).substr(0, 10);
+  };
+  EXPECT_EQ(written(questions[0]), R"({"id":"a",)");
+  EXPECT_EQ(written(questions[1]).substr(0, 8), R"({"id":7,)");
+  EXPECT_EQ(written(questions[2]), R"({"id":null)");
 }
 
 TEST(Questions, MalformedLineIsNamedByNumber) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
@@ -138,8 +139,13 @@ TEST_F(Settings, EnvironmentIsReadAndItsTyposAreReported) {
   ::unsetenv("FAQSMITH_TRAIN_METHD");
   EXPECT_EQ(config.text("train.method"), "full");
   EXPECT_EQ(config.value("train.method").place, "FAQSMITH_TRAIN_METHOD");
-  ASSERT_EQ(warnings.size(), 1u);
-  EXPECT_NE(warnings[0].find("did you mean FAQSMITH_TRAIN_METHOD"), std::string::npos);
+  // Other variables may stand in the environment of whoever runs the tests.
+  EXPECT_EQ(std::ranges::count_if(warnings, [](const std::string& w) { return w.find("METHD") != std::string::npos; }),
+            1);
+  EXPECT_EQ(std::ranges::count_if(
+                warnings,
+                [](const std::string& w) { return w.find("did you mean FAQSMITH_TRAIN_METHOD") != std::string::npos; }),
+            1);
 }
 
 // Takes the '#' away in front of every "#key:" and expects the file to say what the defaults say.

@@ -26,7 +26,9 @@ constexpr std::int64_t kApplicationId = 0x46415153;  // "FAQS": PRAGMA applicati
 constexpr int kBusyTimeout_ms = 5000;                // a reader such as the sqlite3 shell may hold a lock for a moment
 
 const std::vector<Migration>& migrations() {
-  static const std::vector<Migration> steps;  // version 1 is the first
+  static const std::vector<Migration> steps = {
+      {1, "ALTER TABLE pairs ADD COLUMN imported TEXT NOT NULL DEFAULT ''"},
+  };
   return steps;
 }
 

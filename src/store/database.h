@@ -64,6 +64,6 @@ class Database {
   fs::path path_;
 };
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 }  // namespace faqsmith

@@ -5,8 +5,9 @@ namespace faqsmith {
 namespace {
 
 constexpr std::string_view kSelect =
-    "SELECT p.id, p.fact_id, p.request_id, p.key, p.question, p.answer, p.form, p.verdict, p.reasons, p.scores, p.part "
-    "FROM pairs p "
+    "SELECT p.id, p.fact_id, p.request_id, p.key, p.question, p.answer, p.form, p.verdict, p.reasons, p.scores, "
+    "p.part, "
+    "p.imported FROM pairs p "
     "LEFT JOIN facts f ON f.id = p.fact_id LEFT JOIN sections s ON s.id = f.section_id WHERE coalesce(s.stale, 0) = 0 ";
 
 std::optional<RowId> optional_id(const Statement& row, int column) {
@@ -27,6 +28,7 @@ PairRow read_row(const Statement& row) {
   out.reasons = row.text(8);
   out.scores = row.text(9);
   out.part = row.text(10);
+  out.imported = row.text(11);
   return out;
 }
 
@@ -42,10 +44,10 @@ RowId add_pair(Database& db, const PairRow& pair) {
   Statement find = db.prepare("SELECT id FROM pairs WHERE key = ?");
   if (find.bind(pair.key).step()) return find.integer(0);
   Statement put = db.prepare(
-      "INSERT INTO pairs (fact_id, request_id, key, question, answer, form, verdict, reasons, scores, part) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "INSERT INTO pairs (fact_id, request_id, key, question, answer, form, verdict, reasons, scores, part, "
+      "imported) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   put.bind(pair.fact_id).bind(pair.request_id).bind(pair.key).bind(pair.question).bind(pair.answer).bind(pair.form);
-  put.bind(pair.verdict).bind(pair.reasons).bind(pair.scores).bind(pair.part).run();
+  put.bind(pair.verdict).bind(pair.reasons).bind(pair.scores).bind(pair.part).bind(pair.imported).run();
   return db.last_insert_id();
 }
 

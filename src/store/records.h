@@ -32,6 +32,7 @@ struct PairRow {
   std::optional<RowId> fact_id, request_id;
   std::string key, question, answer, form, verdict;
   std::string reasons = "[]", scores = "{}", part;
+  std::string imported;  // the user's whole row; empty: not imported
 };
 struct RequestRow {
   RowId id = 0;

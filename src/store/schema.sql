@@ -1,4 +1,4 @@
--- faqsmith.db, schema version 1. Each table has one owner (store/<table>.cc); stages only append rows or set the columns
+-- faqsmith.db, schema version 2. Each table has one owner (store/<table>.cc); stages only append rows or set the columns
 -- that they own. Nothing is deleted to hide a decision: a rejected pair keeps its row and its reasons.
 -- Text is UTF-8, NFC. Booleans are 0/1. JSON columns hold one JSON value.
 
@@ -59,6 +59,7 @@ CREATE TABLE pairs (
   question TEXT NOT NULL, answer TEXT NOT NULL,
   form TEXT NOT NULL,           -- original, keywords, plain, context, teacher, unanswerable, imported
   request_id INTEGER REFERENCES requests(id),
+  imported TEXT NOT NULL DEFAULT '',           -- the user's whole row, as a line of messages JSON: written back by export --data
   -- curate
   verdict TEXT NOT NULL DEFAULT '',            -- '' (not judged), kept, rejected
   reasons TEXT NOT NULL DEFAULT '[]',          -- JSON array of gate names that failed

@@ -166,6 +166,25 @@ TEST_F(Store, MigrationRunsEveryStepInOneTransaction) {
   EXPECT_EQ(gone.integer(0), 0);
 }
 
+TEST_F(Store, ADatabaseOfSchemaOneIsRaised) {
+  {
+    Database db(folder / "faqsmith.db");
+    PairRow pair;
+    pair.key = "k";
+    pair.question = "q";
+    add_pair(db, pair);
+    db.execute("ALTER TABLE pairs DROP COLUMN imported");
+    db.execute("PRAGMA user_version = 1");
+  }
+  Database db(folder / "faqsmith.db");
+  ASSERT_EQ(list_pairs(db).size(), 1u);
+  EXPECT_EQ(list_pairs(db).front().question, "q");
+  EXPECT_EQ(list_pairs(db).front().imported, "");
+  Statement version = db.prepare("PRAGMA user_version");
+  ASSERT_TRUE(version.step());
+  EXPECT_EQ(version.integer(0), kSchemaVersion);
+}
+
 TEST_F(Store, SecondProcessIsRefusedByNameOfTheFirst) {
   Workspace first(folder / "w", Workspace::Mode::Create);
   std::string what;

@@ -20,11 +20,25 @@ constexpr std::array<std::string_view, 7> kParts = {"train",   "validation", "re
 PairRow pair_of(const DataRow& row) {
   PairRow pair;
   // The answer belongs to the key: two rows may answer one question differently, and both came from the user.
-  pair.key = pair_key(row.answer(), "imported", row.question());
+  pair.imported = write_row(row, DataFormat::Messages);
+  const bool longer = row.turns.size() > 2;
+  pair.key = pair_key(longer ? pair.imported : row.answer(), "imported", row.question());
   pair.question = row.question();
   pair.answer = row.answer();
   pair.form = "imported";
   return pair;
+}
+
+// An imported pair comes back as the user wrote it: with its system turn, later turns and other fields.
+DataRow row_of(const PairRow& pair, const std::string& system) {
+  DataRow row;
+  if (pair.imported.empty()) {
+    row.turns = {{Role::User, pair.question}, {Role::Assistant, pair.answer}};
+  } else {
+    row = read_data(pair.imported, fmt::format("pair {}", pair.id)).at(0);
+  }
+  if (!system.empty()) row.system = system;
+  return row;
 }
 
 void check_parts(const std::vector<std::string>& parts) {
@@ -68,8 +82,8 @@ StageReport import_data(Workspace& workspace, const ImportOptions& options, Repo
   });
   const double longer = report.counts["longer conversations"];
   if (longer > 0)
-    reporter.warn(
-        fmt::format("{} rows are longer conversations; only their first question and answer are used", longer));
+    reporter.warn(fmt::format(
+        "{} rows are longer conversations: their first question and answer train, all of it is kept", longer));
   return report;
 }
 
@@ -80,10 +94,7 @@ StageReport export_data(Workspace& workspace, const DataExportOptions& options) 
   double rows = 0;
   for (const PairRow& pair : list_pairs(workspace.db())) {
     if (!wanted(pair, options.parts)) continue;
-    DataRow row;
-    row.system = options.system;
-    row.turns = {{Role::User, pair.question}, {Role::Assistant, pair.answer}};
-    file.write(write_row(row, options.format) + "\n");
+    file.write(write_row(row_of(pair, options.system), options.format) + "\n");
     rows += 1;
   }
   if (rows == 0)

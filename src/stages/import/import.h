@@ -18,7 +18,8 @@ struct ImportOptions {
   ImportAs as = ImportAs::Training;
 };
 // All rows of a file or none. A pair that is already there is not added again; importing it as Gold turns it into gold.
-// Counts: rows, added, known, "longer conversations" (only their first question and answer are used).
+// Counts: rows, added, known, "longer conversations" (their first question and answer train; the whole row is kept for
+// export).
 [[nodiscard]] StageReport import_data(Workspace& workspace, const ImportOptions& options, Reporter& reporter);
 
 struct DataExportOptions {

@@ -28,6 +28,27 @@ TEST(Import, RowsComeBackAsTheyWere) {
   EXPECT_EQ(read_file(out), bytes);
 }
 
+TEST(Import, SystemTurnsLaterTurnsAndOtherFieldsComeBack) {
+  const std::pair<DataFormat, std::string> cases[] = {
+      {DataFormat::Faq, R"({"question":"q","answer":"a","system":"s","id":17,"tags":["x",{"y":null}]})"},
+      {DataFormat::Alpaca, R"({"instruction":"Translate.","input":"two\n\nparts","output":"a"})"},
+      {DataFormat::ShareGpt,
+       R"({"conversations":[{"from":"system","value":"s"},{"from":"human","value":"q"},{"from":"gpt","value":"a"},)"
+       R"({"from":"human","value":"and?"},{"from":"gpt","value":"b"}],"id":"c1"})"},
+      {DataFormat::Messages, R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"},)"
+                             R"({"role":"user","content":"more?"},{"role":"assistant","content":"c"}]})"},
+  };
+  for (const auto& [format, line] : cases) {
+    TestWorkspace workspace("import_whole");
+    const fs::path in = workspace.folder() / "in.jsonl", out = workspace.folder() / "out.jsonl";
+    write_file_atomic(in, line + "\n");
+    SilentReporter reporter;
+    (void)import_data(workspace.get(), {.file = in, .as = ImportAs::Gold}, reporter);
+    (void)export_data(workspace.get(), {.file = out, .format = format, .parts = {"gold"}, .system = ""});
+    EXPECT_EQ(read_file(out), line + "\n");
+  }
+}
+
 TEST(Import, ABadLineAddsNothing) {
   TestWorkspace workspace("import_bad");
   const fs::path in = workspace.folder() / "in.jsonl";
