@@ -1,5 +1,4 @@
-// `faqsmith build`: every stage in order, with a forecast before the long work. A budget's decision is kept in the
-// workspace (runs/budget.json), so that the same command goes on after an interrupt instead of deciding anew.
+// `faqsmith build`: every stage in order, with a forecast before the long work. What a budget decides: app/budget.h.
 #pragma once
 #include <functional>
 #include <string>

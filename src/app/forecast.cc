@@ -17,10 +17,11 @@ namespace faqsmith {
 namespace {
 
 constexpr double kFreshPromptShare = 0.45;  // of the teacher's prompts, what the prefix cache does not already hold
-constexpr double kKeptShare = 0.3;          // of the teacher's wordings, what passes the gates
-constexpr double kFormsPerFact = 2.3;       // the document's own question and its plain forms
-constexpr double kRuleShare = 0.9;          // of the wordings by rule, what is kept
-constexpr double kRowTokens = 105;          // one training row, prompt included
+constexpr double kScoredShare = 0.5;        // of the teacher's wordings, what the rules leave to be measured
+constexpr double kKeptShare = 0.25;         // of the teacher's wordings, what passes the gates
+constexpr double kFormsPerFact = 1.8;       // the document's own question and its plain forms
+constexpr double kRuleShare = 0.7;          // of the wordings by rule, what is kept
+constexpr double kPromptTokens = 34;        // of a training row: system turn, question, template
 constexpr double kScoredTokens = 100;       // one likelihood: prompt and answer
 constexpr double kAnswerTokens = 55;        // one evaluated answer, mean of base and tuned model
 constexpr double kStartSeconds = 3;         // loading a model, opening files
@@ -28,7 +29,8 @@ constexpr double kSafety = 1.1;
 
 constexpr double kLeastScale = 0.1;
 constexpr double kWordingsFirst = 0.35;  // wordings are lowered to this share before training is touched
-constexpr double kLeastSamples = 4, kLeastScored = 2, kLeastSteps = 20;
+constexpr double kLeastSamples = 4, kLeastScored = 2;
+constexpr std::int64_t kLeastSteps = 20;
 
 using Clock = std::chrono::steady_clock;
 
@@ -44,12 +46,11 @@ std::string filler(int words) {
 }
 
 // The data that training would see, in shape only.
-TrainData shape_of_data(double n_rows) {
+TrainData shape_of_data(double n_rows, double row_tokens) {
   TrainData data;
-  const auto tokens = static_cast<std::size_t>(kRowTokens);
   Example example;
-  example.ids.assign(tokens, 0);
-  example.trained.assign(tokens, true);
+  example.ids.assign(static_cast<std::size_t>(row_tokens), 0);
+  example.trained.assign(static_cast<std::size_t>(row_tokens), true);
   data.train.assign(static_cast<std::size_t>(std::max(1.0, n_rows)), example);
   return data;
 }
@@ -65,7 +66,7 @@ PairCounts count_pairs(const GenerateForecast& generated, const Config& config) 
   PairCounts out;
   out.wordings = facts * samples;
   out.kept = facts * std::min(config.number("curate.keep_per_fact"), samples * kKeptShare);
-  out.scored = facts * (std::min(config.number("curate.score_per_fact"), samples) + 2);
+  out.scored = facts * (std::min(config.number("curate.score_per_fact"), samples * kScoredShare) + 1);
   const double unseen = config.number("split.unseen_facts");
   const double held_out = config.number("split.reworded") + config.number("split.validation");
   const double refusal_test = config.number("split.refusal_test");
@@ -77,6 +78,16 @@ PairCounts count_pairs(const GenerateForecast& generated, const Config& config) 
 }
 
 }  // namespace
+
+double train_seconds(const MachineSpeed& speed, const TrainForecast& training) {
+  return training.tokens * speed.train.token_s + static_cast<double>(training.steps) * speed.train.step_s;
+}
+
+std::int64_t steps_in(double seconds, const MachineSpeed& speed, const TrainForecast& training) {
+  const double step_s = kSafety * train_seconds(speed, training) / static_cast<double>(training.steps);
+  return std::clamp(static_cast<std::int64_t>((seconds - kStartSeconds) / step_s),
+                    std::min<std::int64_t>(kLeastSteps, training.steps), training.steps);
+}
 
 double train_tokens_per_s(const MachineSpeed& speed, double step_tokens) {
   return step_tokens / std::max(speed.train.token_s * step_tokens + speed.train.step_s, 1e-9);
@@ -120,8 +131,10 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
                              const LlamaConfig& student, const MachineSpeed& speed) {
   const GenerateForecast generated = forecast_generate(workspace, generate_options(config), teacher);
   const PairCounts counts = count_pairs(generated, config);
+  const double row_tokens = kPromptTokens + static_cast<double>(generated.n_answer_tokens) /
+                                                static_cast<double>(std::max<std::int64_t>(1, generated.n_facts));
   const TrainForecast training =
-      forecast_training(detect_cpu(), student, shape_of_data(counts.train_rows), train_options(config));
+      forecast_training(detect_cpu(), student, shape_of_data(counts.train_rows, row_tokens), train_options(config));
   BuildForecast out;
   out.n_facts = generated.n_facts;
   out.n_pairs = static_cast<std::int64_t>(counts.train_rows);
@@ -141,7 +154,7 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
   add("train",
       fmt::format("{} steps, {} tokens, {} fine-tuning", training.steps, human_count(training.tokens),
                   training.method == Method::Full ? "full" : "LoRA"),
-      training.tokens * speed.train.token_s + static_cast<double>(training.steps) * speed.train.step_s);
+      train_seconds(speed, training));
   add("evaluate", fmt::format("{} questions to two models", human_count(counts.test_items)),
       2 * counts.test_items * (kAnswerTokens / speed.write + kScoredTokens / speed.read));
   const auto engine =
@@ -159,7 +172,7 @@ void apply_scale(Config& config, const Config& wanted, double wordings, double s
   };
   set("generate.samples_per_fact", kLeastSamples, wanted.number("generate.samples_per_fact") * wordings);
   set("curate.score_per_fact", kLeastScored, wanted.number("curate.score_per_fact") * wordings);
-  config.set("train.steps", {fmt::format("{:.0f}", std::max(kLeastSteps, std::floor(steps)))}, Origin::Flag,
+  config.set("train.steps", {fmt::format("{:.0f}", std::max<double>(kLeastSteps, std::floor(steps)))}, Origin::Flag,
              "--budget");
 }
 

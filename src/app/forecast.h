@@ -12,6 +12,7 @@
 #include "llm/local_model.h"
 #include "stages/generate/generate.h"
 #include "store/workspace.h"
+#include "train/trainer.h"
 
 namespace faqsmith {
 
@@ -26,6 +27,10 @@ struct MachineSpeed {
                                          const TrainOptions& options);
 // Tokens a second in training, an optimizer step of step_tokens included.
 [[nodiscard]] double train_tokens_per_s(const MachineSpeed& speed, double step_tokens);
+
+[[nodiscard]] double train_seconds(const MachineSpeed& speed, const TrainForecast& training);
+// How many of training's steps fit into so many seconds; never more than it has, never fewer than 20 of them.
+[[nodiscard]] std::int64_t steps_in(double seconds, const MachineSpeed& speed, const TrainForecast& training);
 
 struct StageForecast {
   std::string stage, work;  // "3,600 wordings of 120 facts"

@@ -268,6 +268,7 @@ GenerateForecast forecast_generate(Workspace& workspace, const GenerateOptions& 
     for (const FoundFact& found : entry.facts) {
       by_source.back().push_back({found.fact, found.question});
       ++forecast.n_facts;
+      forecast.n_answer_tokens += teacher.count_tokens(found.fact.answer);
       forecast.n_harvested += found.question.empty() ? 0 : 1;
     }
   }
