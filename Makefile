@@ -6,6 +6,7 @@ RELEASE := build/release
 DEBUG := build/debug
 BINARY := $(RELEASE)/faqsmith
 PREFIX ?= /usr/local
+STARTED := $(shell date +%s)
 SANITIZED := base_test sys_test store_test text_test formats_test ingest_test
 
 .PHONY: help demo test build install lint format parity bench results crash fuzz clean deps test-deps model
@@ -29,7 +30,7 @@ model: build ## fetch the embedded default model into the cache
 	@$(BINARY) models pull
 
 demo: build ## documents in, a measured FAQ bot out: the Debian FAQ, the default model
-	@tools/demo.sh $(BINARY) build/demo
+	@DEMO_STARTED=$(STARTED) tools/demo.sh $(BINARY) build/demo
 
 test: test-deps ## build everything and pass every test (ctest), lint included
 	@tools/run_tests.sh

@@ -21,14 +21,19 @@ constexpr double kScoredShare = 0.5;        // of the teacher's wordings, what t
 constexpr double kKeptShare = 0.25;         // of the teacher's wordings, what passes the gates
 constexpr double kFormsPerFact = 1.8;       // the document's own question and its plain forms
 constexpr double kRuleShare = 0.7;          // of the wordings by rule, what is kept
+constexpr double kRewordedShare = 0.85;     // of the training rows, those in other words than the document's
 constexpr double kPromptTokens = 34;        // of a training row: system turn, question, template
 constexpr double kScoredTokens = 100;       // one likelihood: prompt and answer
 constexpr double kAnswerTokens = 55;        // one evaluated answer, mean of base and tuned model
 constexpr double kStartSeconds = 3;         // loading a model, opening files
 constexpr double kSafety = 1.1;
 
-constexpr double kLeastScale = 0.1;
-constexpr double kWordingsFirst = 0.35;  // wordings are lowered to this share before training is touched
+// How far a budget lowers what, in this order, by what each costs in quality (docs/decisions/0004): steps beyond 450
+// bring little; half of the wordings cost less than the steps from 450 to 250 do; what is left falls together.
+struct Floor {
+  double wordings, steps;  // share of those wanted; optimizer steps
+};
+constexpr Floor kFloors[] = {{1, 450}, {0.5, 450}, {0.5, 250}, {0.25, 250}, {0.05, 20}};
 constexpr double kLeastSamples = 4, kLeastScored = 2;
 constexpr std::int64_t kLeastSteps = 20;
 
@@ -53,6 +58,15 @@ TrainData shape_of_data(double n_rows, double row_tokens) {
   example.trained.assign(static_cast<std::size_t>(row_tokens), true);
   data.train.assign(static_cast<std::size_t>(std::max(1.0, n_rows)), example);
   return data;
+}
+
+// Mean length of a training row; reworded ones may carry only the opening of their answer.
+double row_tokens(const GenerateForecast& generated, const Config& config) {
+  const double answer = static_cast<double>(generated.n_answer_tokens) /
+                        static_cast<double>(std::max<std::int64_t>(1, generated.n_facts));
+  const double opening = std::min(answer, config.number("train.opening_tokens"));
+  const double openings = kRewordedShare * config.number("train.openings");
+  return kPromptTokens + (1 - openings) * answer + openings * opening;
 }
 
 struct PairCounts {
@@ -131,10 +145,8 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
                              const LlamaConfig& student, const MachineSpeed& speed) {
   const GenerateForecast generated = forecast_generate(workspace, generate_options(config), teacher);
   const PairCounts counts = count_pairs(generated, config);
-  const double row_tokens = kPromptTokens + static_cast<double>(generated.n_answer_tokens) /
-                                                static_cast<double>(std::max<std::int64_t>(1, generated.n_facts));
-  const TrainForecast training =
-      forecast_training(detect_cpu(), student, shape_of_data(counts.train_rows, row_tokens), train_options(config));
+  const TrainForecast training = forecast_training(
+      detect_cpu(), student, shape_of_data(counts.train_rows, row_tokens(generated, config)), train_options(config));
   BuildForecast out;
   out.n_facts = generated.n_facts;
   out.n_pairs = static_cast<std::int64_t>(counts.train_rows);
@@ -184,17 +196,14 @@ BudgetFit fit_budget(double seconds, Workspace& workspace, Config& config, Local
   out.forecast = forecast_build(workspace, config, teacher, student, speed);
   if (out.forecast.seconds <= seconds) return out;
   const Config wanted = config;
-  const double steps = static_cast<double>(out.forecast.n_train_steps);
-  // Wordings go first: in trials halving them cost 0.02 of token F1, 250 steps instead of 400 cost 0.07
-  // (docs/decisions/0004).
-  for (double wordings = 0.9, training = 1; out.forecast.seconds > seconds && training > kLeastScale;) {
-    apply_scale(config, wanted, wordings, steps * training);
-    out.forecast = forecast_build(workspace, config, teacher, student, speed);
-    if (wordings > kWordingsFirst) {
-      wordings -= 0.1;
-    } else {
-      training -= 0.05;
-      wordings = std::max(kLeastScale, kWordingsFirst * training);
+  const double wanted_steps = static_cast<double>(out.forecast.n_train_steps);
+  double wordings = 1, steps = wanted_steps;
+  for (const Floor& floor : kFloors) {
+    while (out.forecast.seconds > seconds && (wordings > floor.wordings || steps > floor.steps)) {
+      if (wordings > floor.wordings) wordings = std::max(floor.wordings, wordings - 0.05);
+      if (steps > floor.steps) steps = std::max(floor.steps, 0.95 * steps);
+      apply_scale(config, wanted, wordings, steps);
+      out.forecast = forecast_build(workspace, config, teacher, student, speed);
     }
   }
   out.fits = out.forecast.seconds <= seconds;
@@ -203,7 +212,7 @@ BudgetFit fit_budget(double seconds, Workspace& workspace, Config& config, Local
   };
   say("wordings asked for each fact", config.number("generate.samples_per_fact"),
       wanted.number("generate.samples_per_fact"));
-  say("training steps", config.number("train.steps"), steps);
+  say("training steps", config.number("train.steps"), wanted_steps);
   return out;
 }
 

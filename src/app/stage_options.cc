@@ -91,6 +91,8 @@ constexpr Bound<TrainOptions> kTrain[] = {
 };
 constexpr Bound<TrainStageOptions> kTrainStage[] = {
     {"train.vary_questions", &TrainStageOptions::vary_questions},
+    {"train.openings", &TrainStageOptions::openings},
+    {"train.opening_tokens", &TrainStageOptions::opening_tokens},
 };
 constexpr Bound<LoraConfig> kLora[] = {
     {"lora.rank", &LoraConfig::rank},

@@ -17,6 +17,7 @@
 #include "cli/reporters.h"
 #include "cli/version.h"
 #include "sys/interrupt.h"
+#include "sys/map_guard.h"
 #include "sys/parallel.h"
 
 namespace faqsmith {
@@ -119,6 +120,7 @@ int dispatch(const Invocation& call) {
 
 int run_cli(int argc, char** argv) {
   install_interrupt_handlers();
+  install_map_guard();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
   try {

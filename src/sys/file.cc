@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "sys/map_guard.h"
 
 namespace faqsmith {
 namespace {
@@ -127,6 +128,7 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
     void* map = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
     if (map == MAP_FAILED) throw_errno("map", path);
     data_ = static_cast<const std::byte*>(map);
+    guard_map(data_, size_, path.string());
   } catch (...) {
     ::close(fd_);
     throw;
@@ -134,7 +136,10 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
 }
 
 MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_) {
+    unguard_map(data_);
+    ::munmap(const_cast<std::byte*>(data_), size_);
+  }
   if (fd_ >= 0) ::close(fd_);
 }
 

@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/hash.h"
 #include "base/rng.h"
 #include "base/strings.h"
+#include "faq/pair_key.h"
 #include "faq/prompts.h"
 #include "faq/rewording.h"
 #include "store/tables.h"
@@ -34,6 +36,25 @@ void vary_questions(std::vector<PairRow>& pairs, const TrainStageOptions& option
     if (rng.uniform() < 0.6) varied = carelessly_typed(varied);
     if (!trim(varied).empty() && !held.contains(varied)) pair.question = varied;
   }
+}
+
+// Which fact a question asks for is settled by the first words of the answer; reciting the rest is learned from the
+// fact's other rows. The rows that only teach the choice end there, without an end-of-turn token: more rows in the same
+// time.
+void keep_opening(Example& example, int tokens) {
+  const auto first = std::find(example.trained.begin(), example.trained.end(), true) - example.trained.begin();
+  const auto length = static_cast<std::size_t>(first + tokens);
+  if (example.ids.size() <= length + 4) return;  // a few tokens saved are not worth an answer without its end
+  example.ids.resize(length);
+  example.trained.resize(length);
+  example.asked.resize(length);
+  example.n_answers = 0;
+}
+
+bool only_opens(const PairRow& pair, const TrainStageOptions& options) {
+  if (!is_from_teacher(pair.form) && pair.form != "rule" && pair.form != "keywords" && pair.form != "context")
+    return false;
+  return Rng(mix_seed(options.train.seed ^ 0x6f70656eu, hash64(pair.key))).uniform() < options.openings;
 }
 
 std::vector<Example> render(const std::vector<PairRow>& pairs, const ChatTemplate& chat, const std::string& topic) {
@@ -96,7 +117,10 @@ TrainData read_train_data(Database& db, const ChatTemplate& chat, const TrainSta
   for (const PairRow& pair : test) held.insert(pair.question);
   std::vector<PairRow> train = list_pairs_in(db, "train");
   vary_questions(train, options, held);
-  return {.train = render(train, chat, options.topic),
+  std::vector<Example> examples = render(train, chat, options.topic);
+  for (std::size_t i = 0; i < train.size(); ++i)
+    if (only_opens(train[i], options)) keep_opening(examples[i], options.opening_tokens);
+  return {.train = std::move(examples),
           .validation = render(list_pairs_in(db, "validation"), chat, options.topic),
           .held_out = render(test, chat, options.topic)};
 }

@@ -18,6 +18,10 @@ struct TrainStageOptions {
   // Share of the training rows whose question is replaced by a careless version (synonyms, words left out, lower case):
   // a small model then leans on no single word. Chosen by the pair's key; never a question of a test part.
   double vary_questions = 0.4;
+  // Share of the reworded rows whose answer ends after opening_tokens: they teach which fact is asked for, at half the
+  // cost. A fact's own question and its plain form always carry the whole answer.
+  double openings = 0.75;
+  int opening_tokens = 16;
 };
 
 // What would be trained: the rows of the parts, rendered. Test parts (reworded, unseen, refusal, gold) become held_out.

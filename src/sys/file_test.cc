@@ -1,0 +1,79 @@
+// Files: what a crash or another program may do to them.
+#include "sys/file.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sys/map_guard.h"
+
+namespace faqsmith {
+namespace {
+
+class Files : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("faqsmith_file_test_" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  [[nodiscard]] std::size_t n_files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+  fs::path folder_;
+};
+
+TEST_F(Files, AreReadAsTheyWereWritten) {
+  const std::string bytes("a\0b\r\n\xff", 6);
+  write_file_atomic(folder_ / "a", bytes);
+  EXPECT_EQ(read_file(folder_ / "a"), bytes);
+  EXPECT_EQ(n_files(), 1u);
+}
+
+TEST_F(Files, AnUncommittedFileLeavesTheOldOneAlone) {
+  write_file_atomic(folder_ / "a", "old");
+  {
+    AtomicFile file(folder_ / "a");
+    file.write(std::string(1 << 20, 'x'));
+  }
+  EXPECT_EQ(read_file(folder_ / "a"), "old");
+  EXPECT_EQ(n_files(), 1u);
+}
+
+TEST_F(Files, ErrorsNameThePath) {
+  try {
+    (void)read_file(folder_ / "absent");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("absent"));
+    EXPECT_EQ(error.kind(), Kind::Io);
+  }
+  EXPECT_THROW((void)read_file(folder_), Error);
+  write_file_atomic(folder_ / "long", "12345");
+  EXPECT_THROW((void)read_file(folder_ / "long", 4), Error);
+}
+
+TEST_F(Files, AMapThatShrankIsNoticed) {
+  write_file_atomic(folder_ / "m", std::string(3 * 4096, 'm'));
+  const MappedFile map(folder_ / "m");
+  EXPECT_NO_THROW(map.revalidate());
+  fs::resize_file(folder_ / "m", 100);
+  EXPECT_THROW(map.revalidate(), Error);
+}
+
+TEST_F(Files, AMapCutShortWhileItIsReadEndsWithAWord) {
+  const fs::path path = folder_ / "model.gguf";
+  const auto read_after_cut = [&path] {
+    install_map_guard();
+    write_file_atomic(path, std::string(3 * 4096, 'm'));
+    const MappedFile map(path);
+    fs::resize_file(path, 100);
+    ::_exit(map.bytes()[2 * 4096] == std::byte{'m'} ? 0 : 2);
+  };
+  EXPECT_EXIT(read_after_cut(), testing::ExitedWithCode(1), "model.gguf was cut short while it was read");
+}
+
+}  // namespace
+}  // namespace faqsmith
