@@ -102,7 +102,8 @@ def llama():
     command = (f"rm -rf build/llama && {BINARY} init {docs} -w build/llama --set bot.topic='Llama models' && "
                f"{BINARY} import -w build/llama --gold build/llama-gold.jsonl && {BINARY} build -w build/llama && {BINARY} status -w build/llama")
     text = shell(command)
-    shown = command.replace(docs, "$FAQSMITH_LLAMA_DOCS")
+    budget = os.environ.get("FAQSMITH_BUDGET")
+    shown = (f"FAQSMITH_BUDGET={budget} " if budget else "") + command.replace(docs, "$FAQSMITH_LLAMA_DOCS")
     return shown, report_table("build/llama") + "\n\n" + fenced(text.replace(docs, "llama-docs"))
 
 
