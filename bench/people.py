@@ -70,6 +70,8 @@ def main():
         flat = [v for vs in values.values() for v in vs]
         low, high = interval(values, rng)
         print(f"{name}: {sum(flat) / len(flat):.3f}  [{low:.3f}, {high:.3f}]")
+    told = [value for k in f1 for value, right in zip(f1[k], own[k]) if right]
+    print(f"token F1 of the answers that tell their own fact: {sum(told) / max(1, len(told)):.3f}")
     print(f"{len(known)} of {len(rows)} questions have their fact in this workspace; {refused} refused")
 
 

@@ -1,6 +1,7 @@
 """Writes tests/golden/train_*.{safetensors,json}: what PyTorch, transformers and PEFT compute on four tiny seeded Llamas.
 
     python3 tools/oracle/train_oracle.py [folder]        (needs PyPI: torch transformers peft safetensors)
+    python3 tools/oracle/train_oracle.py --check         compares with the committed files instead
 
 Each model has logits, the gradient of every weight, the gradient of every LoRA matrix, the losses of ten AdamW steps (full
 and LoRA) and 64 greedy tokens. The loss of a step is the sum over its labelled tokens divided by their number, as in
@@ -9,10 +10,11 @@ src/train. Not a speed comparison: that is bench/.
 import json
 import pathlib
 import sys
+import tempfile
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -127,10 +129,42 @@ def write(folder, name, seed):
     print(name, "loss", info["loss"], "after ten steps", info["full_losses"][-1], "LoRA", info["lora_losses"][-1])
 
 
+def close(a, b):
+    return abs(a - b) <= 1e-4 * max(1.0, abs(b))
+
+
+def check(made, kept):
+    """What this machine's PyTorch computes is what the committed files hold: text equal, numbers within 1e-4."""
+    for name in SHAPES:
+        tensors, golden = (load_file(folder / f"train_{name}.safetensors") for folder in (made, kept))
+        assert tensors.keys() == golden.keys(), f"{name}: other tensors"
+        worst = max(float((tensors[k] - golden[k]).abs().max() / golden[k].abs().max().clamp(min=1e-6)) for k in golden)
+        info, known = (json.loads((folder / f"train_{name}.json").read_text()) for folder in (made, kept))
+        losses = [key for key in known if "loss" in key]
+        same = all(all_close(info[key], known[key]) for key in losses)
+        assert worst < 1e-4 and same and info["greedy"] == known["greedy"] and info["rows"] == known["rows"], f"{name} differs"
+        print(f"{name}: {len(golden)} tensors equal, largest relative difference {worst:.1e}; losses and 64 greedy tokens the same")
+
+
+def all_close(a, b):
+    return all(map(close, a, b)) if isinstance(a, list) else close(a, b)
+
+
+def main():
+    golden = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
+    if "--check" in sys.argv:
+        with tempfile.TemporaryDirectory() as name:
+            target = pathlib.Path(name)
+            for k, shape in enumerate(SHAPES):
+                write(target, shape, 1234 + k)
+            check(target, golden)
+        return
+    target = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else golden
+    for k, shape in enumerate(SHAPES):
+        write(target, shape, 1234 + k)
+
+
 if __name__ == "__main__":
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
-    default = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
-    target = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    for k, shape in enumerate(SHAPES):
-        write(target, shape, 1234 + k)
+    main()
