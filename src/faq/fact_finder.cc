@@ -88,6 +88,13 @@ constexpr std::array kElsewhere = {" above",           " below",          "in th
                                    "previous section", "next section",    "table of contents", "this table",
                                    "this figure",      "following table", "following figure",  "as follows"};
 
+std::size_t count_of(std::string_view text, std::string_view needle) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(needle); at != std::string_view::npos; at = text.find(needle, at + needle.size()))
+    ++n;
+  return n;
+}
+
 bool points_within_document(std::string_view answer) {
   const std::string lower = lower_ascii(answer);
   if (std::any_of(kElsewhere.begin(), kElsewhere.end(),
@@ -114,6 +121,11 @@ bool dangles(const Unit& unit) {
 bool points_elsewhere(const Unit& unit) {
   return starts_with_phrase(opening(unit.text), kPointingElsewhere);
 }
+// A table's row of labels or figures says nothing without its header; a row of sentences does.
+bool bare_row(const Unit& unit) {
+  return unit.kind == UnitKind::Row && words_of(unit.text).size() < 5 * count_of(unit.text, "|");
+}
+
 bool introduces(const Unit& unit) {
   return unit.kind == UnitKind::Sentence && unit.text.ends_with(':');
 }
@@ -127,13 +139,6 @@ double letter_share(std::string_view text) {
     (std::isalpha(byte) != 0 || byte >= 0x80 ? letters : others) += 1;
   }
   return letters == 0 ? 0.0 : static_cast<double>(letters) / static_cast<double>(letters + others);
-}
-
-std::size_t count_of(std::string_view text, std::string_view needle) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(needle); at != std::string_view::npos; at = text.find(needle, at + needle.size()))
-    ++n;
-  return n;
 }
 
 // Says something by itself: enough words of its own, mostly prose.
@@ -154,13 +159,30 @@ struct Window {
   std::size_t begin = 0, end = 0;
 };
 
+// The last heading; one that ends in a pronoun ("How to run it") says what it means by the heading above.
+std::string own_question(const std::vector<std::string>& path) {
+  if (path.empty()) return "";
+  const std::string heading = bare_heading(path.back());
+  if (path.size() < 2 || words_of(heading).size() > 6) return heading;
+  const bool asks = heading.ends_with("?");
+  const std::string body = asks ? heading.substr(0, heading.size() - 1) : heading;
+  for (const std::string_view pronoun : {" it", " this", " them"})
+    if (body.ends_with(pronoun))
+      return body.substr(0, body.size() - pronoun.size() + 1) + bare_heading(path[path.size() - 2]) + (asks ? "?" : "");
+  return heading;
+}
+
 class Finder {
  public:
   Finder(const SectionRow& section, const FactRules& rules)
-      : section_(section), rules_(rules), units_(units_of(section.text)) {}
+      : section_(section), rules_(rules), units_(units_of(section.text)) {
+    for (Unit& unit : units_)
+      for (const std::string_view mark : {"A: ", "A. ", "Answer: "})
+        if (unit.text.starts_with(mark)) unit.text.remove_prefix(mark.size());
+  }
 
   std::vector<FoundFact> run(Place place) {
-    const std::string heading = section_.heading_path.empty() ? "" : bare_heading(section_.heading_path.back());
+    const std::string heading = own_question(section_.heading_path);
     if (is_question_heading(heading)) {
       // What carries on an answer is not what the question asks for first; it only adds facts if they are wanted.
       if (place == Place::Opens) harvest(heading, 0, units_.size());
@@ -228,8 +250,12 @@ class Finder {
   static std::string inner_question(const Unit& unit) {
     if (unit.kind == UnitKind::Code || unit.kind == UnitKind::Row) return "";
     std::string text = readable(unit.text);
-    for (const std::string_view mark : {"Q: ", "Q. ", "Question: "})
-      if (text.starts_with(mark)) text = text.substr(mark.size());
+    for (const std::string_view mark : {"Q: ", "Q. ", "Question: "}) {
+      if (!text.starts_with(mark)) continue;
+      text = trim(text.substr(mark.size()));
+      if (text.ends_with(":")) text.pop_back();
+      return words_of(text).size() >= 2 && words_of(text).size() <= 40 ? text : "";  // marked as one, whatever its form
+    }
     text = bare_heading(text);
     return text.ends_with("?") && words_of(text).size() <= 40 && is_question_heading(text) ? text : "";
   }
@@ -265,7 +291,7 @@ class Finder {
   }
 
   static bool may_open(const Unit& unit) {
-    if (unit.kind == UnitKind::Code || dangles(unit) || points_elsewhere(unit)) return false;
+    if (unit.kind == UnitKind::Code || bare_row(unit) || dangles(unit) || points_elsewhere(unit)) return false;
     return letter_share(unit.text) >= 0.5 && count_of(unit.text, "http") * 6 <= words_of(unit.text).size();
   }
 

@@ -96,6 +96,35 @@ TEST(FindFacts, HarvestsQuestionsInsideAText) {
   EXPECT_EQ(facts[2].fact.answer, "It does run offline after installation.");
 }
 
+TEST(FindFacts, MarksOfQuestionAndAnswerAreTakenOff) {
+  const auto facts = find_facts(section({"FAQ"},
+                                        "- Q: Where are the latest models?\n\nA: On the official website of models.\n\n"
+                                        "- Q: Some links are broken:\n\nA: We moved the examples to another folder."),
+                                rules());
+  ASSERT_EQ(facts.size(), 2U);
+  EXPECT_EQ(facts[0].question, "Where are the latest models?");
+  EXPECT_EQ(facts[0].fact.answer, "On the official website of models.");
+  EXPECT_EQ(facts[1].question, "Some links are broken");
+  EXPECT_EQ(facts[1].fact.answer, "We moved the examples to another folder.");
+}
+
+TEST(FindFacts, APronounInAHeadingMeansTheHeadingAbove) {
+  const auto facts =
+      find_facts(section({"Fine-tuning", "How to run it"}, "Start the trainer with one command."), rules());
+  ASSERT_EQ(facts.size(), 1U);
+  EXPECT_EQ(facts[0].question, "How to run Fine-tuning");
+}
+
+TEST(FindFacts, RowsOfLabelsAreNoFacts) {
+  EXPECT_TRUE(find_facts(section({"Evaluation"},
+                                 "| French | German | Hindi | Italian | Portuguese |\n| F1 | AUPRC | FPR | F1 | FPR |"),
+                         rules(64))
+                  .empty());
+  const std::string row =
+      "| --low_cpu_fsdp | loads the weights on one rank only, which saves memory of the other ones |";
+  EXPECT_EQ(find_facts(section({"Flags"}, row), rules(64)).size(), 1U);
+}
+
 TEST(FindFacts, WhatCarriesOnAnAnswerIsNoSecondAnswer) {
   FactRules all = rules();
   const SectionRow rest = section({"What is APT?"}, "The cache of packages can be cleaned at any time.");

@@ -40,7 +40,7 @@ constexpr std::array kPointers = {"the passage",        "this passage",
                                   "the provided",       "this sentence",
                                   "the sentence",       "the snippet",
                                   "these instructions", "the user's",
-                                  "the question"};
+                                  "the question",       "you mentioned"};
 // Traces of prompts and of a chat model's manners.
 constexpr std::array kLeaks = {"question:",
                                "answer:",

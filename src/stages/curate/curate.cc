@@ -27,7 +27,7 @@
 namespace faqsmith {
 namespace {
 
-constexpr int kSemantics = 2;
+constexpr int kSemantics = 3;
 constexpr int kGainSemantics = 1;  // raised only when the measured likelihood itself changes
 constexpr std::size_t kFactsPerBatch = 8;
 constexpr double kSameFact = 0.8;  // Jaccard index of word triples

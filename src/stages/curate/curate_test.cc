@@ -23,11 +23,11 @@ struct Desk {
     FactRow row;
     row.section_id = list_sections(workspace.db()).back().id;
     row.key = sha256_hex(question + answer).substr(0, 32);
-    row.origin = "harvest";
+    row.origin = question.empty() ? "quoted" : "harvest";
     row.quote = row.answer = answer;
     row.heading = question;
     const RowId id = add_fact(workspace.db(), row);
-    pair(id, question, answer, "original");
+    if (!question.empty()) pair(id, question, answer, "original");
     return id;
   }
   RowId pair(std::optional<RowId> fact, const std::string& question, const std::string& answer,
@@ -73,6 +73,19 @@ TEST(Curate, KeepsGoodWordingsAndSaysWhyOthersGo) {
   EXPECT_NE(desk.reasons(leak).find("not_standalone"), std::string::npos);
   EXPECT_NE(desk.reasons(invented).find("invented_term"), std::string::npos);
   EXPECT_NE(desk.reasons(other).find("rejected"), std::string::npos);
+}
+
+TEST(Curate, AQuestionAskedOfAStatementMustBeAboutIt) {
+  Desk desk("curate_strays");
+  desk.fact("Where is the source code?", kSources);
+  const RowId quoted = desk.fact("", kHold);
+  const RowId good = desk.pair(quoted, "how to keep a package version back with apt-mark?", kHold, "asked");
+  const RowId stray = desk.pair(quoted, "why do purple birds eat the keep of an old castle?", kHold, "asked");
+  const RowId label = desk.pair(quoted, "tell me about it", kHold, "rule");
+  desk.run();
+  EXPECT_EQ(desk.reasons(good).find("strays"), std::string::npos);
+  EXPECT_NE(desk.reasons(stray).find("strays"), std::string::npos);
+  EXPECT_NE(desk.reasons(label).find("bare_label"), std::string::npos);
 }
 
 TEST(Curate, KeepsTheBestFewThatDiffer) {

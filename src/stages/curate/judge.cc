@@ -48,6 +48,13 @@ bool same_telling_words(const std::set<std::string>& a, const std::set<std::stri
          0.8 * static_cast<double>(a.size() + b.size() - static_cast<std::size_t>(common));
 }
 
+// One telling word and nothing else asks for many facts, unless the word belongs to this fact ("tell me about status").
+bool is_bare_label(const PairRow& pair, double search_rank) {
+  if (pair.form != "rule" && pair.form != "keywords" && pair.form != "derived") return false;
+  const std::set<std::string> telling = stems_of(pair.question);
+  return telling.size() < 2 && (search_rank != 1 || telling.empty() || telling.begin()->size() < 3);
+}
+
 int form_rank(const Candidate& candidate) {
   if (candidate.pair.form == "original") return 0;
   return is_teacher(candidate) ? 2 : 1;
@@ -61,6 +68,16 @@ bool stronger(const Candidate& a, const Candidate& b) {
   if (place_a != place_b) return place_a < place_b;
   if (quality(a) != quality(b)) return quality(a) > quality(b);
   return a.pair.id < b.pair.id;
+}
+
+// A teacher that was asked to question a text and talks of something else. Only where the document asks nothing
+// itself: beside a question of its own other words are wanted, and the likelihood is measured against it.
+bool strays(std::string_view question, std::string_view known) {
+  constexpr double kLeastKnown = 0.6;
+  const std::set<std::string> asked = stems_of(question), words = stems_of(known);
+  const auto n =
+      std::count_if(asked.begin(), asked.end(), [&words](const std::string& w) { return words.contains(w); });
+  return static_cast<double>(n) < kLeastKnown * static_cast<double>(asked.size());
 }
 
 }  // namespace
@@ -77,6 +94,7 @@ void judge_by_rules(Candidate& candidate, const FactSource& source) {
   const std::string known =
       source.fact.heading + "\n" + source.heading + "\n" + source.source_title + "\n" + source.section_text;
   if (!invented_terms(pair.question, known).empty()) candidate.fail(gate::kInvented);
+  if (source.fact.origin != "harvest" && strays(pair.question, known)) candidate.fail(gate::kStrays);
 }
 
 void judge_free_pair(Candidate& candidate) {
@@ -101,6 +119,9 @@ bool has_garbled_word(std::string_view question, const std::set<std::string>& vo
 }
 
 void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index) {
+  std::set<RowId> asked;  // facts with a question of the document's own
+  for (const Candidate* candidate : candidates)
+    if (candidate->pair.fact_id && candidate->pair.form == "original") asked.insert(*candidate->pair.fact_id);
   for (Candidate* candidate : candidates) {
     if (!candidate->in() || !candidate->pair.fact_id) continue;
     const std::vector<FactHit> hits = index.search(candidate->pair.question, kSearchDepth);
@@ -108,6 +129,8 @@ void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index
     for (std::size_t i = 0; i < hits.size(); ++i)
       if (hits[i].id == *candidate->pair.fact_id) rank = static_cast<double>(i + 1);
     candidate->scores[score::kSearchRank] = rank;
+    if (!asked.contains(*candidate->pair.fact_id) && is_bare_label(candidate->pair, rank))
+      candidate->fail(gate::kBareLabel);
   }
 }
 

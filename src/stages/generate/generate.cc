@@ -25,7 +25,7 @@
 namespace faqsmith {
 namespace {
 
-constexpr int kSemantics = 2;
+constexpr int kSemantics = 3;
 // A question made of a statement is stiff already; many rewordings of it read worse than few.
 constexpr std::size_t kRuleWordingsOfStatements = 3;
 

@@ -19,7 +19,7 @@ namespace faqsmith {
 namespace {
 
 constexpr const char* kStage = "train";
-constexpr int kSemantics = 2;
+constexpr int kSemantics = 3;
 constexpr const char* kTestParts[] = {"reworded", "unseen", "refusal", "gold"};
 
 fs::path run_folder(const fs::path& runs, const std::string& key) {
