@@ -118,12 +118,34 @@ std::string opening(std::string_view text) {
 bool dangles(const Unit& unit) {
   return unit.kind == UnitKind::Sentence && starts_with_phrase(opening(unit.text), kDangling);
 }
+// A page or column that begins inside a sentence: "of system cards to provide insight …".
+bool torn_open(const Unit& unit) {
+  if (unit.kind != UnitKind::Sentence || unit.text.empty() || unit.text[0] < 'a' || unit.text[0] > 'z') return false;
+  const std::vector<std::string> words = words_of(unit.text.substr(0, 40));
+  return !words.empty() && is_stop_word(words.front());
+}
 bool points_elsewhere(const Unit& unit) {
   return starts_with_phrase(opening(unit.text), kPointingElsewhere);
 }
 // A table's row of labels or figures says nothing without its header; a row of sentences does.
 bool bare_row(const Unit& unit) {
-  return unit.kind == UnitKind::Row && words_of(unit.text).size() < 5 * count_of(unit.text, "|");
+  if (unit.kind != UnitKind::Row) return false;
+  const std::vector<std::string> words = words_of(unit.text);
+  return std::set<std::string>(words.begin(), words.end()).size() < 4 * count_of(unit.text, "|");
+}
+
+// What a removed link leaves behind: "… can be found in".
+bool breaks_off(std::string_view answer) {
+  constexpr std::array kOpenEnds = {"in",  "at", "to", "the", "of", "with", "from", "by",
+                                    "see", "a",  "an", "for", "on", "and",  "or"};
+  const std::vector<std::string> words = words_of(answer);
+  return !words.empty() && std::find(kOpenEnds.begin(), kOpenEnds.end(), words.back()) != kOpenEnds.end();
+}
+
+// The title of what comes next: a few words in a paragraph of their own that end like no sentence.
+bool is_label(const Unit& unit) {
+  return unit.kind == UnitKind::Sentence && words_of(unit.text).size() <= 5 && !unit.text.ends_with('.') &&
+         !unit.text.ends_with('!') && !unit.text.ends_with('?') && !unit.text.ends_with(')');
 }
 
 bool introduces(const Unit& unit) {
@@ -240,7 +262,8 @@ class Finder {
     for (std::size_t i = begin; i < end; ++i) {
       const Window window = grow(i, end, 16);
       if (window.end == window.begin || (introduces(units_[window.begin]) && window.end == window.begin + 1)) continue;
-      if (words_of(answer_of(window)).empty() || looks_like_injection(answer_of(window))) continue;
+      const std::string answer = answer_of(window);
+      if (words_of(answer).empty() || looks_like_injection(answer) || breaks_off(answer)) continue;
       add(window, "harvest", question);
       if (rules_.more_facts > 0) windows(window.end, end, rules_.more_facts);
       return;
@@ -291,7 +314,8 @@ class Finder {
   }
 
   static bool may_open(const Unit& unit) {
-    if (unit.kind == UnitKind::Code || bare_row(unit) || dangles(unit) || points_elsewhere(unit)) return false;
+    if (unit.kind == UnitKind::Code || bare_row(unit) || torn_open(unit) || dangles(unit) || points_elsewhere(unit))
+      return false;
     return letter_share(unit.text) >= 0.5 && count_of(unit.text, "http") * 6 <= words_of(unit.text).size();
   }
 
@@ -308,14 +332,15 @@ class Finder {
       keep = i + 1;
     }
     window.end = keep;
-    while (window.end > window.begin + 1 && introduces(units_[window.end - 1])) --window.end;
+    while (window.end > window.begin + 1 && (introduces(units_[window.end - 1]) || is_label(units_[window.end - 1])))
+      --window.end;
     return window;
   }
 
   bool worth(const Window& window) const {
     if (introduces(units_[window.begin]) && window.end == window.begin + 1) return false;
     const std::string answer = answer_of(window);
-    return substantive(answer) && !points_within_document(answer);
+    return substantive(answer) && !points_within_document(answer) && !breaks_off(answer);
   }
 
   const SectionRow& section_;

@@ -48,7 +48,17 @@ std::string before_mark(std::string_view text) {
 bool good_subject(std::string_view subject) {
   const std::vector<std::string> words = words_of(subject);
   if (words.empty() || words.size() > 7 || subject.find_first_of(",;:()\"`|") != std::string_view::npos) return false;
-  return !in(words.front(), kPronouns) && !content_words(subject).empty();
+  // A subject holds no verb of its own ("any filter should …") and does not begin inside a sentence ("of cards …").
+  constexpr std::array kModals = {"should", "must", "can", "may", "will", "would", "could", "might", "to"};
+  if (std::any_of(words.begin(), words.end(), [&](const std::string& word) { return in(word, kModals); })) return false;
+  const bool lower = subject[0] >= 'a' && subject[0] <= 'z';
+  return !in(words.front(), kPronouns) && !(lower && is_stop_word(words.front())) && !content_words(subject).empty();
+}
+
+// "What is Control mechanisms?" is no English; good enough a rule for the plural.
+bool is_plural(std::string_view name) {
+  const std::string lower = lower_ascii(trim(name));
+  return lower.ends_with("s") && !lower.ends_with("ss") && !lower.ends_with("us") && !lower.ends_with("is");
 }
 
 struct Verb {
@@ -157,7 +167,7 @@ void label(std::string_view sentence, std::vector<std::string>& out) {
     if (at == std::string_view::npos || at + mark.size() + 8 > sentence.size()) continue;
     const std::string_view name = trim(sentence.substr(0, at));
     if (words_of(name).size() > 5 || !good_subject(name)) continue;
-    out.push_back("What is " + inside(name) + "?");
+    out.push_back((is_plural(name) ? "What are " : "What is ") + inside(name) + "?");
     return;
   }
 }

@@ -2,6 +2,7 @@
 #include "stages/curate/judge.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/strings.h"
@@ -48,11 +49,18 @@ bool same_telling_words(const std::set<std::string>& a, const std::set<std::stri
          0.8 * static_cast<double>(a.size() + b.size() - static_cast<std::size_t>(common));
 }
 
-// One telling word and nothing else asks for many facts, unless the word belongs to this fact ("tell me about status").
+// Made by rule from a label that is none: it asks for many facts ("tell me about status", "step 1"), or is torn off
+// ("what's in any output filter should").
 bool is_bare_label(const PairRow& pair, double search_rank) {
+  constexpr std::array kTornOff = {"should", "must", "can", "may", "will", "by",
+                                   "that",   "of",   "the", "is",  "are",  "to"};
   if (pair.form != "rule" && pair.form != "keywords" && pair.form != "derived") return false;
-  const std::set<std::string> telling = stems_of(pair.question);
-  return telling.size() < 2 && (search_rank != 1 || telling.empty() || telling.begin()->size() < 3);
+  const std::vector<std::string> words = words_of(pair.question);
+  if (words.empty() || std::find(kTornOff.begin(), kTornOff.end(), words.back()) != kTornOff.end()) return true;
+  if (words.size() > 6 && lower_ascii(pair.question).ends_with("stand for")) return true;
+  std::set<std::string> telling = stems_of(pair.question);
+  std::erase_if(telling, [](const std::string& word) { return word.size() < 3; });
+  return telling.empty() || (telling.size() == 1 && (search_rank != 1 || telling.begin()->size() < 5));
 }
 
 int form_rank(const Candidate& candidate) {
