@@ -60,6 +60,13 @@ constexpr std::array kDangling = {"this",
                                   "another",
                                   "note that this",
                                   "because of this",
+                                  "rather",
+                                  "indeed",
+                                  "finally",
+                                  "meanwhile",
+                                  "further",
+                                  "yet",
+                                  "still",
                                   "even then",
                                   "once you have done"};
 // Sentences that only lead elsewhere.
@@ -83,10 +90,10 @@ constexpr std::array kPointingElsewhere = {"for more information",
                                            "learn more"};
 
 // Words that point to another place of the document: the sentence does not stand alone.
-constexpr std::array kElsewhere = {" above",           " below",          "in this section",   "this document",
-                                   "this page",        "this chapter",    "this appendix",     "this readme",
-                                   "previous section", "next section",    "table of contents", "this table",
-                                   "this figure",      "following table", "following figure",  "as follows"};
+constexpr std::array kElsewhere = {
+    " above",        " below",          "in this section",  "this document", "this page",         "this chapter",
+    "this appendix", "this readme",     "previous section", "next section",  "table of contents", "this table",
+    "this figure",   "following table", "following figure", "as follows",    "this format"};
 
 std::size_t count_of(std::string_view text, std::string_view needle) {
   std::size_t n = 0;
@@ -120,8 +127,9 @@ bool dangles(const Unit& unit) {
 }
 // A page or column that begins inside a sentence: "of system cards to provide insight …".
 bool torn_open(const Unit& unit) {
-  if (unit.kind != UnitKind::Sentence || unit.text.empty() || unit.text[0] < 'a' || unit.text[0] > 'z') return false;
-  const std::vector<std::string> words = words_of(unit.text.substr(0, 40));
+  const std::string_view text = unit.kind == UnitKind::Item ? trim(unit.text.substr(1)) : unit.text;
+  if (text.empty() || text[0] < 'a' || text[0] > 'z') return false;
+  const std::vector<std::string> words = words_of(text.substr(0, 40));
   return !words.empty() && is_stop_word(words.front());
 }
 bool points_elsewhere(const Unit& unit) {
@@ -327,7 +335,7 @@ class Finder {
     for (std::size_t i = window.begin; i < window.end; ++i) {
       const bool starts_anew = i > window.begin && !dangles(units_[i]) && units_[i].block != units_[i - 1].block &&
                                !introduces(units_[i - 1]) && units_[i].kind == UnitKind::Sentence;
-      if (starts_anew && tokens >= 12) break;
+      if (starts_anew && (tokens >= 12 || is_label(units_[i]))) break;
       tokens += words_of(units_[i].text).size();
       keep = i + 1;
     }

@@ -47,7 +47,7 @@ const std::vector<Frame>& frames() {
        {"{}", "I wonder whether {}", "tell me if {}", "what about {}", "{}, yes or no?"}},
       {{"what happens when ", "what happens if ", "what should i do if ", "what should i do when "},
        {"what if {}", "{}, what now?", "{}, what then?", "what do I do when {}"}},
-      {{"which ", "what ", "how many ", "how much ", "how ", "who ", "when ", "will ", "why "},
+      {{"where ", "which ", "what ", "how many ", "how much ", "how ", "who ", "when ", "will ", "why "},
        {"{whole}", "I want to know {whole}", "can you tell me {whole}", "do you know {whole}"}}};
   return kFrames;
 }
@@ -107,6 +107,7 @@ void reframe_sentence(std::string_view sentence, std::vector<std::string>& out) 
       return;
     }
   }
+  if (trim(sentence).ends_with('?')) return;  // it asks in its own way
   for (const std::string_view pattern : kPlainFrames) out.push_back(filled(pattern, whole, whole));
 }
 

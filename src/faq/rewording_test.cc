@@ -66,9 +66,10 @@ TEST(StatementQuestions, AreSilentWithoutASubjectThatStandsAlone) {
 }
 
 TEST(SearchWords, NameTheTopicAndTheTextsOwnWords) {
-  const std::string words = search_words("Model Card", "Llama 2 was pretrained on 2 trillion tokens of public data.");
+  const std::string words = search_words("Model Card", "Llama 2 was clearly pretrained on trillions of tokens.");
   EXPECT_NE(words.find("llama"), std::string::npos);
-  EXPECT_NE(words.find("pretrained"), std::string::npos);
+  EXPECT_NE(words.find("tokens"), std::string::npos);
+  EXPECT_EQ(words.find("clearly"), std::string::npos) << "nobody searches by an adverb";
   EXPECT_TRUE(search_words("", "No way.").empty());
 }
 

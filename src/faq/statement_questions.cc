@@ -192,10 +192,19 @@ std::vector<std::string> statement_questions(std::string_view answer, std::size_
   return out;
 }
 
+// What nobody searches by: adverbs, participles, verbs of every text.
+bool is_filler(std::string_view word) {
+  constexpr std::array kFillers = {"several",   "rather",   "include", "includes", "without", "while",   "apply",
+                                   "provide",   "provides", "allow",   "allows",   "various", "general", "make",
+                                   "many",      "most",     "more",    "level",    "such",    "further", "certain",
+                                   "different", "whether",  "within",  "please",   "outline"};
+  return in(word, kFillers) || word.ends_with("ly") || word.ends_with("ed") || word.ends_with("ing");
+}
+
 std::string search_words(std::string_view heading, std::string_view answer) {
   std::vector<std::string> telling = content_words(answer);
   std::erase_if(telling, [](const std::string& word) {
-    return word.size() < 3 || word.find('/') != std::string::npos || word.starts_with("http") ||
+    return word.size() < 3 || is_filler(word) || word.find('/') != std::string::npos || word.starts_with("http") ||
            word.starts_with("www");
   });
   if (telling.size() < 3) return "";

@@ -57,6 +57,8 @@ bool is_bare_label(const PairRow& pair, double search_rank) {
   if (pair.form != "rule" && pair.form != "keywords" && pair.form != "derived") return false;
   const std::vector<std::string> words = words_of(pair.question);
   if (words.empty() || std::find(kTornOff.begin(), kTornOff.end(), words.back()) != kTornOff.end()) return true;
+  for (const std::string_view pointer : {"this", "here", "these"})
+    if (std::find(words.begin(), words.end(), pointer) != words.end()) return true;
   if (words.size() > 6 && lower_ascii(pair.question).ends_with("stand for")) return true;
   std::set<std::string> telling = stems_of(pair.question);
   std::erase_if(telling, [](const std::string& word) { return word.size() < 3; });
@@ -102,7 +104,11 @@ void judge_by_rules(Candidate& candidate, const FactSource& source) {
   const std::string known =
       source.fact.heading + "\n" + source.heading + "\n" + source.source_title + "\n" + source.section_text;
   if (!invented_terms(pair.question, known).empty()) candidate.fail(gate::kInvented);
-  if (source.fact.origin != "harvest" && strays(pair.question, known)) candidate.fail(gate::kStrays);
+  if (source.fact.origin == "harvest") return;
+  if (strays(pair.question, known)) candidate.fail(gate::kStrays);
+  const std::vector<std::string> words = words_of(pair.question);
+  for (const std::string_view pointer : {"this", "here", "these", "it"})
+    if (std::find(words.begin(), words.end(), pointer) != words.end()) return candidate.fail(gate::kBareLabel);
 }
 
 void judge_free_pair(Candidate& candidate) {

@@ -71,15 +71,17 @@ struct RuleWording {
 };
 
 // Everything that can be asked about a fact without a teacher.
-std::vector<RuleWording> rule_wordings_of(const FoundFact& found, const SectionRow& section,
+// opens: it is its section's first fact, which is what the heading as a search asks for.
+std::vector<RuleWording> rule_wordings_of(const FoundFact& found, const SectionRow& section, bool opens,
                                           const GenerateOptions& options) {
   std::vector<RuleWording> wordings;
   auto most = static_cast<std::size_t>(std::max(0, options.rule_wordings));
   const std::uint64_t seed = mix_seed(options.seed, hash64(found.fact.key));
   std::vector<std::string> bases;
   if (found.question.empty()) {
-    for (const FormedQuestion& form : heading_forms(section.heading_path))
-      wordings.push_back({form.form, form.question});
+    if (opens)
+      for (const FormedQuestion& form : heading_forms(section.heading_path))
+        wordings.push_back({form.form, form.question});
     const std::string search = search_words(found.fact.heading, found.fact.answer);
     if (!search.empty()) wordings.push_back({"keywords", search});
     bases = statement_questions(found.fact.answer);
@@ -110,7 +112,8 @@ std::vector<std::vector<FactToWord>> store_facts(Database& db, const std::vector
         fact.id = add_fact(db, fact);
         const bool harvested = !found.question.empty();
         if (harvested) put_pair(db, fact, found.question, "original");
-        const std::vector<RuleWording> wordings = rule_wordings_of(found, entry.section, options);
+        const std::vector<RuleWording> wordings =
+            rule_wordings_of(found, entry.section, &found == &entry.facts.front(), options);
         for (const RuleWording& wording : wordings) put_pair(db, fact, wording.question, wording.form);
         by_source.back().push_back({fact, found.question});
         report.counts[harvested ? "harvested" : "quoted"] += 1;
