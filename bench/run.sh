@@ -34,6 +34,6 @@ echo "== LoRA r16, both held to AVX2"
 result "${held[@]}" "$bench/train_bench" "$model" "$pairs" lora 8
 [ -z "$python" ] || result "${held[@]}" "$python" "$peft" "$model" "$pairs" fp32 6
 echo "== inference, faqsmith"
-result "$bench/infer_bench" "$model" bf16 5 wall
+result "$bench/infer_bench" "$model" bf16 3 wall
 echo "== inference, llama.cpp (its best settings)"
-peer bench/llama_cpp_peer.py "$model" --runs 5
+peer bench/llama_cpp_peer.py "$model" --runs 3

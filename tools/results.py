@@ -65,7 +65,7 @@ def report_table(workspace):
         change = f"{d['difference']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]" if d else "–"
         cells = " | ".join(number(row.get(column)) for column in ("base", "tuned", "search"))
         out.append(f"| {row['part']} | {row['metric']} | {row['items']} ({row['facts']}) | {cells} | {change} |")
-    steps = [f"{step['name']} {step['count']:,}" for step in report["funnel"]]
+    steps = [f"{step['name']} {step['count']:,.0f}" for step in report["funnel"]]
     return "\n".join(out) + "\n\nFunnel: " + " → ".join(steps) + "."
 
 

@@ -125,6 +125,25 @@ TEST(FindFacts, RowsOfLabelsAreNoFacts) {
   EXPECT_EQ(find_facts(section({"Flags"}, row), rules(64)).size(), 1U);
 }
 
+TEST(FindFacts, TornSentencesAreNoFacts) {
+  EXPECT_TRUE(find_facts(section({"Cards"}, "- of system cards to provide insight into their underlying architecture."),
+                         rules(64))
+                  .empty());
+  EXPECT_TRUE(
+      find_facts(section({"Settings"}, "Training config file is the main config file that can be found in"), rules(64))
+          .empty());
+  EXPECT_EQ(
+      find_facts(section({"Tools"}, "apt is the tool that most people use for their packages."), rules(64)).size(), 1U);
+}
+
+TEST(FindFacts, ALabelEndsTheFactBeforeIt) {
+  const auto facts = find_facts(
+      section({"Hazards"}, "Responses that contain false claims about voters are not allowed.\n\nS13 - Elections"),
+      rules(64));
+  ASSERT_EQ(facts.size(), 1U);
+  EXPECT_EQ(facts[0].fact.answer, "Responses that contain false claims about voters are not allowed.");
+}
+
 TEST(FindFacts, WhatCarriesOnAnAnswerIsNoSecondAnswer) {
   FactRules all = rules();
   const SectionRow rest = section({"What is APT?"}, "The cache of packages can be cleaned at any time.");

@@ -65,6 +65,17 @@ TEST(StatementQuestions, AreSilentWithoutASubjectThatStandsAlone) {
   EXPECT_TRUE(statement_questions("Never!").empty());
 }
 
+TEST(StatementQuestions, AgreeInNumberAndHaveARealSubject) {
+  EXPECT_EQ(statement_questions("Control mechanisms: Additional controls let users choose.").front(),
+            "What are Control mechanisms?");
+  EXPECT_TRUE(statement_questions("Any output filter should include a list.").empty());
+}
+
+TEST(Reframed, AQuestionOfItsOwnFormIsLeftAlone) {
+  for (const std::string& text : reframed("I have some questions, is there a section for them?"))
+    EXPECT_EQ(text.find("help with"), std::string::npos) << text;
+}
+
 TEST(SearchWords, NameTheTopicAndTheTextsOwnWords) {
   const std::string words = search_words("Model Card", "Llama 2 was clearly pretrained on trillions of tokens.");
   EXPECT_NE(words.find("llama"), std::string::npos);
