@@ -23,6 +23,7 @@ HEADER = """# Results
 What the claims of README.md rest on, written by `make results` (or `tools/results.py PART...`), each section by its own run.
 How fast each piece is, and what made it so: bench/results.md. How the recipe was found: docs/decisions/0004.
 """
+PROGRESS = re.compile(r": [\d,.k]+/[\d,.k]+ .* left\b")
 NOISE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -70,7 +71,7 @@ def report_table(workspace):
 
 
 def fenced(text, keep=None):
-    lines = [line for line in text.splitlines() if line.strip() and (keep is None or keep.search(line))]
+    lines = [line for line in text.splitlines() if line.strip() and not PROGRESS.search(line) and (keep is None or keep.search(line))]
     return "```\n" + "\n".join(lines) + "\n```"
 
 
