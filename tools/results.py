@@ -104,7 +104,7 @@ def llama():
                f"{BINARY} import -w build/llama --gold build/llama-gold.jsonl && {BINARY} build -w build/llama && {BINARY} status -w build/llama")
     text = shell(command)
     budget = os.environ.get("FAQSMITH_BUDGET")
-    shown = (f"FAQSMITH_BUDGET={budget} " if budget else "") + command.replace(docs, "$FAQSMITH_LLAMA_DOCS")
+    shown = (f"export FAQSMITH_BUDGET={budget}; " if budget else "") + command.replace(docs, "$FAQSMITH_LLAMA_DOCS")
     return shown, report_table("build/llama") + "\n\n" + fenced(text.replace(docs, "llama-docs"))
 
 
