@@ -53,7 +53,8 @@ results: test-deps ## make demo, parity, bench and the rest again and rewrite do
 crash: build ## the long kill -9 campaign
 	@FAQSMITH_KILLS=100 tools/crash.sh
 
-fuzz: deps ## libFuzzer on each parser, FUZZ_SECONDS each (default 600)
+fuzz: ## libFuzzer on each parser, FUZZ_SECONDS each (default 600)
+	@tools/install_deps.sh fuzz
 	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
 
 clean: ## remove build/

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian 12 packages that faqsmith is built with and runs on; with "test", also what its tests read.
+# Installs the Debian 12 packages that faqsmith is built with and runs on; with "test" or "fuzz", also what those need.
 # Does nothing (and needs no root) when all of them are there.
 set -euo pipefail
 
@@ -8,9 +8,11 @@ build=(g++ cmake ninja-build ccache pkg-config git make
   libcmark-gfm-dev libcmark-gfm-extensions-dev libicu-dev libseccomp-dev libssl-dev libxxhash-dev libgtest-dev libgmock-dev)
 run=(poppler-utils python3 python3-pip python3-venv ca-certificates)
 test=(libbenchmark-dev clang-format-14 clang-tidy-14)
+fuzz=(clang)
 
 wanted=("${build[@]}" "${run[@]}")
 [ "${1:-}" = test ] && wanted+=("${test[@]}")
+[ "${1:-}" = fuzz ] && wanted+=("${fuzz[@]}")
 
 missing=()
 for package in "${wanted[@]}"; do

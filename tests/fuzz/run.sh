@@ -8,7 +8,7 @@ build=$root/build/fuzz
 cmake -S "$root/tests/fuzz" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ >/dev/null
 targets=(gguf model safetensors adapter_config documents)
 cmake --build "$build" --target "${targets[@]/#/fuzz_}"
-python3 "$root/tests/fuzz/make_corpus.py" "$build/seeds"
+"$("$root/tools/test_python.sh" test)" "$root/tests/fuzz/make_corpus.py" "$build/seeds"
 mkdir -p "$build/findings"
 status=0
 for target in "${targets[@]}"; do
