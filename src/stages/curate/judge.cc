@@ -49,6 +49,12 @@ bool same_telling_words(const std::set<std::string>& a, const std::set<std::stri
          0.8 * static_cast<double>(a.size() + b.size() - static_cast<std::size_t>(common));
 }
 
+// "This guide", "here": words that only a reader of the document can resolve.
+bool points_away(const std::vector<std::string>& words) {
+  return std::any_of(words.begin(), words.end(),
+                     [](const std::string& word) { return word == "this" || word == "here" || word == "these"; });
+}
+
 // Made by rule from a label that is none: it asks for many facts ("tell me about status", "step 1"), or is torn off
 // ("what's in any output filter should").
 bool is_bare_label(const PairRow& pair, double search_rank) {
@@ -57,8 +63,7 @@ bool is_bare_label(const PairRow& pair, double search_rank) {
   if (pair.form != "rule" && pair.form != "keywords" && pair.form != "derived") return false;
   const std::vector<std::string> words = words_of(pair.question);
   if (words.empty() || std::find(kTornOff.begin(), kTornOff.end(), words.back()) != kTornOff.end()) return true;
-  for (const std::string_view pointer : {"this", "here", "these"})
-    if (std::find(words.begin(), words.end(), pointer) != words.end()) return true;
+  if (points_away(words)) return true;
   if (words.size() > 6 && lower_ascii(pair.question).ends_with("stand for")) return true;
   std::set<std::string> telling = stems_of(pair.question);
   std::erase_if(telling, [](const std::string& word) { return word.size() < 3; });
@@ -107,8 +112,8 @@ void judge_by_rules(Candidate& candidate, const FactSource& source) {
   if (source.fact.origin == "harvest") return;
   if (strays(pair.question, known)) candidate.fail(gate::kStrays);
   const std::vector<std::string> words = words_of(pair.question);
-  for (const std::string_view pointer : {"this", "here", "these", "it"})
-    if (std::find(words.begin(), words.end(), pointer) != words.end()) return candidate.fail(gate::kBareLabel);
+  if (points_away(words) || std::find(words.begin(), words.end(), "it") != words.end())
+    candidate.fail(gate::kBareLabel);
 }
 
 void judge_free_pair(Candidate& candidate) {
