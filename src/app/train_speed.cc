@@ -10,8 +10,8 @@ namespace faqsmith {
 namespace {
 
 constexpr std::int64_t kLayers = 2;
-constexpr std::int64_t kSequences = 8, kLength = 96;  // about the shape of question/answer rows
-constexpr std::int64_t kLabelled = 80;  // of each sequence: the answer, and the question at a lower weight
+constexpr std::int64_t kSequences = 14, kLength = 58;  // about the shape of question/answer rows
+constexpr std::int64_t kShared = 16;                   // of each sequence: the system prompt
 constexpr double kUpdateSecondsPerParameter = 1.5e-9;  // AdamW is bound by memory: 28 bytes moved for each parameter
 
 // Small values that differ: zeros would let some processors skip work.
@@ -25,13 +25,21 @@ void fill(Weights& weights) {
   });
 }
 
+std::vector<TokenId> make_tokens(std::int64_t sequence, std::int64_t n, std::int64_t vocab) {
+  std::vector<TokenId> ids;
+  for (std::int64_t i = 0; i < n; ++i) ids.push_back(static_cast<TokenId>((sequence * 7919 + i * 104729) % vocab));
+  return ids;
+}
+
 Pack make_pack(std::int64_t vocab) {
   Pack pack;
+  begin_shared(pack, make_tokens(0, kShared, vocab));
   for (std::int64_t s = 0; s < kSequences; ++s) {
-    std::vector<TokenId> ids;
-    for (std::int64_t i = 0; i < kLength; ++i) ids.push_back(static_cast<TokenId>((s * 7919 + i * 104729) % vocab));
-    std::vector<bool> trained(ids.size(), false);
-    for (std::int64_t i = kLength - kLabelled; i < kLength; ++i) trained[static_cast<std::size_t>(i)] = true;
+    std::vector<TokenId> ids = pack.tokens;
+    ids.resize(kShared);
+    for (const TokenId id : make_tokens(s, kLength - kShared, vocab)) ids.push_back(id);
+    std::vector<bool> trained(ids.size(), true);  // the answer, and the question at a lower weight
+    std::fill_n(trained.begin(), kShared + 1, false);
     append_sequence(pack, ids, trained);
   }
   return pack;
@@ -79,8 +87,8 @@ TrainSpeed measure_train_speed(const Cpu& cpu, const LlamaConfig& student, Metho
     for (const auto& tensor : graph->trained()) trained += static_cast<double>(tensor.value.shape.size()) * depth;
   }
   TrainSpeed speed;
-  speed.token_s =
-      ((after.layers - before.layers) * depth + after.head - before.head) / static_cast<double>(pack.n_tokens());
+  speed.token_s = ((after.layers - before.layers) * depth + after.head - before.head) /
+                  static_cast<double>(pack.n_sequence_tokens());
   speed.step_s = (after.repack - before.repack) * size + trained * kUpdateSecondsPerParameter;
   return speed;
 }

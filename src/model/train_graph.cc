@@ -197,7 +197,7 @@ DropoutMask LlamaTrainGraph<T>::mask(std::size_t layer, LinearGroup g) const {
 
 template <class T>
 void LlamaTrainGraph<T>::check(const Pack& pack) const {
-  require(pack.n_tokens() > 0 && pack.n_tokens() <= limits_.max_tokens,
+  require(pack.n_sequences() > 0 && pack.n_tokens() > pack.n_shared() && pack.n_sequence_tokens() <= limits_.max_tokens,
           "a pack has at least one token and fits the graph's plan");
   require(pack.positions.size() == pack.tokens.size() && pack.labels.size() == pack.rows.size() &&
               pack.weights.size() == pack.rows.size(),

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "model/train_graph_impl.h"
-#include "ops/attention.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/rms_norm.h"
@@ -103,13 +102,7 @@ void LlamaTrainGraph<T>::backward_attention(std::size_t layer, const Pack& pack)
                d_qkv = rows_of(scratch_.d_qkv, m);
   backward_inputs(layer, LinearGroup::O, delta, d_attended);
   backward_weights(layer, LinearGroup::O, delta, rows_of(tape.attended, m));
-  runner_.go(GraphPart::Attention, AttentionGrad<T>{.qkv = rows_of(tape.qkv, m),
-                                                    .cu_seqlens = view_of(pack.starts),
-                                                    .heads = {config_.n_heads, config_.n_kv_heads, config_.head_dim},
-                                                    .out = rows_of(tape.attended, m),
-                                                    .lse = rows_of(tape.lse, m),
-                                                    .d_out = d_attended,
-                                                    .d_qkv = d_qkv});
+  attend_gradient(tape, pack);
   runner_.go(GraphPart::Pointwise, Rope<T>{.qkv = {d_qkv.data, d_qkv.shape},
                                            .positions = view_of(pack.positions),
                                            .table = &rope_,

@@ -135,6 +135,11 @@ void plan_scratch(Planner& planner, Scratch<T>& s, const LlamaConfig& config, co
   planner.make(s.d_x, {tokens, hidden});
   planner.make(s.d_attended, {tokens, q});
   planner.make(s.d_qkv, {tokens, q + 2 * config.kv_size()});
+  planner.make(s.whole_qkv, {tokens, q + 2 * config.kv_size()});
+  planner.make(s.whole_attended, {tokens, q});
+  planner.make(s.whole_d_attended, {tokens, q});
+  planner.make(s.whole_d_qkv, {tokens, q + 2 * config.kv_size()});
+  planner.make(s.whole_lse, {tokens, config.n_heads});
   planner.make(s.d_residual, {tokens, hidden});
   if (lora) {
     if (lora->dropout > 0) planner.make(s.dropped, {tokens, std::max({hidden, ffn, q})});

@@ -65,6 +65,11 @@ struct Scratch {
   Buffer<T> d_x;                  // [tokens, hidden]
   Buffer<T> d_attended;           // [tokens, q]
   Buffer<T> d_qkv;                // [tokens, q + 2 kv]
+  Buffer<T> whole_qkv;            // [tokens, q + 2 kv] of whole sequences, where they share their first tokens
+  Buffer<T> whole_attended;       // [tokens, q]
+  Buffer<T> whole_d_attended;     // [tokens, q]
+  Buffer<T> whole_d_qkv;          // [tokens, q + 2 kv]
+  Buffer<float> whole_lse;        // [tokens, n_heads]
   Buffer<float> d_residual;       // [tokens, hidden]
   Buffer<T> dropped;              // [tokens, widest input] the adapters' input after dropout
   Buffer<T> d_low;                // [tokens, widest low_width]

@@ -1,6 +1,5 @@
 // The forward pass: embedding, n layers of (norm, attention, norm, MLP), labelled rows through the LM head, loss.
 #include "model/train_graph_impl.h"
-#include "ops/attention.h"
 #include "ops/cross_entropy.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
@@ -37,6 +36,9 @@ double LlamaTrainGraph<T>::loss_and_gradients(const Pack& pack, std::uint64_t dr
 template <class T>
 void LlamaTrainGraph<T>::forward(const Pack& pack) {
   check(pack);
+  whole_starts_.clear();
+  for (std::size_t s = 0; s < pack.starts.size(); ++s)
+    whole_starts_.push_back(pack.starts[s] + (static_cast<std::int32_t>(s) - 1) * pack.starts[0]);
   const std::int64_t m = pack.n_tokens();
   runner_.go(
       GraphPart::Embedding,
@@ -73,11 +75,7 @@ void LlamaTrainGraph<T>::forward_attention(std::size_t layer, const Pack& pack) 
                                            .table = &rope_,
                                            .n_heads = config_.n_heads,
                                            .n_kv_heads = config_.n_kv_heads});
-  runner_.go(GraphPart::Attention, Attention<T>{.qkv = qkv,
-                                                .cu_seqlens = view_of(pack.starts),
-                                                .heads = {config_.n_heads, config_.n_kv_heads, config_.head_dim},
-                                                .out = rows_of(tape.attended, m),
-                                                .lse = rows_of(tape.lse, m)});
+  attend(tape, pack);
   forward_linear(layer, LinearGroup::O, rows_of(tape.attended, m), rows_of(scratch_.delta, m));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "model/train_graph_group.h"
 #include "ops/rope.h"
+#include "ops/shared_prefix.h"
 
 namespace faqsmith {
 
@@ -49,6 +50,11 @@ class LlamaTrainGraph final : public TrainGraph {
   double head_loss(const Pack& pack, std::int64_t block_first, std::int64_t block_rows, Want want);
   [[nodiscard]] Out<T> head_gradient(std::int64_t first, std::int64_t rows);  // rows of the block's d_logits
   void forward_linear(std::size_t layer, LinearGroup g, In<T> x, Out<T> y);
+  // train_graph_attention.cc
+  void attend(LayerTape<T>& tape, const Pack& pack);           // qkv -> attended and lse
+  void attend_gradient(LayerTape<T>& tape, const Pack& pack);  // d_attended -> d_qkv
+  template <class U>
+  Out<U> unroll(In<U> x, Buffer<U>& whole, const Pack& pack, SharedRows shared = SharedRows::Every);
   // train_graph_backward.cc
   void backward(const Pack& pack);
   void backward_head_rows(const Pack& pack);
@@ -71,8 +77,9 @@ class LlamaTrainGraph final : public TrainGraph {
   std::vector<LoraGroupGradients> lora_gradients_;  // [n_layers * kGroups]
   std::vector<TrainedTensor> trained_;
   std::uint64_t planned_bytes_ = 0;
-  bool stale_gradients_ = false;  // zero_gradients() was called and no pass has written since
-  float dropout_ = 0;             // of the pass under way
+  bool stale_gradients_ = false;            // zero_gradients() was called and no pass has written since
+  std::vector<std::int32_t> whole_starts_;  // of the sequences of the pass under way, shared tokens in each
+  float dropout_ = 0;                       // of the pass under way
   std::uint64_t dropout_seed_ = 0;
 };
 

@@ -197,6 +197,43 @@ TEST(TrainGraph, LoraGradientsAddUpOverPacksAlsoAfterOneWithoutLabels) {
   }
 }
 
+// The same sequences, whole and with their first six tokens held once: one loss, one gradient.
+void expect_sharing_changes_nothing(TrainGraph& graph, double tolerance) {
+  auto list = sequences({9, 24, 8}, 31);
+  for (Sequence& s : list) {
+    std::copy_n(list[0].ids.begin(), 6, s.ids.begin());
+    std::fill_n(s.trained.begin(), 7, false);
+  }
+  Pack shared;
+  begin_shared(shared, std::span(list[0].ids).first(6));
+  for (const Sequence& s : list) append_sequence(shared, s.ids, s.trained);
+  ASSERT_EQ(shared.n_tokens(), 9 + 24 + 8 - 12);
+  graph.zero_gradients();
+  const double loss = graph.loss_and_gradients(pack_of(list), 0);
+  std::vector<std::vector<float>> expected;
+  for (const TrainedTensor& t : graph.trained()) expected.emplace_back(t.grad.data, t.grad.data + t.grad.shape.size());
+  graph.zero_gradients();
+  EXPECT_NEAR(graph.loss_and_gradients(shared, 0) / loss, 1, tolerance);
+  EXPECT_NEAR(graph.loss(shared) / loss, 1, tolerance);
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    float largest = 0;
+    for (const float x : expected[k]) largest = std::max(largest, std::abs(x));
+    for (std::size_t i = 0; i < expected[k].size(); ++i)
+      ASSERT_NEAR(graph.trained()[k].grad.data[i], expected[k][i], tolerance * largest) << graph.trained()[k].name;
+  }
+}
+
+TEST(TrainGraph, SharedFirstTokensChangeNothing) {
+  Weights weights = strong_weights(tiny(true), 32);
+  const LoraConfig config{.rank = 3, .alpha = 6, .dropout = 0, .targets = {Linear::Q, Linear::V, Linear::Down}};
+  LoraWeights lora = strong_lora(weights.config, config, 33);
+  expect_sharing_changes_nothing(*make_full_graph({}, weights, kLimits), 2e-5);
+  expect_sharing_changes_nothing(*make_lora_graph({}, weights, lora, kLimits), 2e-5);
+  const Cpu cpu = detect_cpu();
+  if (cpu.compute == Compute::F32) return;
+  expect_sharing_changes_nothing(*make_full_graph(cpu, weights, kLimits), 0.03);
+}
+
 TEST(TrainGraph, WeightsScaleTheLossAndTheGradientOfTheirRows) {
   Weights weights = strong_weights(tiny(true), 21);
   auto graph = make_full_graph({}, weights, kLimits);

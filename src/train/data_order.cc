@@ -54,17 +54,40 @@ std::vector<float> loss_weights(const Example& example, double question_weight) 
   return weights;
 }
 
+struct Weighted {
+  const Example* example;
+  std::vector<float> weights;
+};
+
+Pack make_pack(const std::vector<Weighted>& rows, bool share_prefix) {
+  const std::vector<TokenId>& first = rows.front().example->ids;
+  std::int64_t shared = share_prefix && rows.size() > 1 ? static_cast<std::int64_t>(first.size()) : 0;
+  for (const Weighted& row : rows) shared = shared_tokens(first, shared, row.example->ids, row.weights);
+  Pack pack;
+  begin_shared(pack, std::span(first).first(static_cast<std::size_t>(shared)));
+  for (const Weighted& row : rows) append_sequence(pack, row.example->ids, row.weights);
+  return pack;
+}
+
 }  // namespace
 
-std::vector<Pack> make_packs(const std::vector<const Example*>& examples, std::int64_t capacity,
-                             double question_weight) {
+std::vector<Pack> make_packs(const std::vector<const Example*>& examples, const PackOptions& options) {
   std::vector<Pack> packs;
+  std::vector<Weighted> rows;
+  std::int64_t tokens = 0;
+  const auto finish = [&] {
+    if (!rows.empty()) packs.push_back(make_pack(rows, options.share_prefix));
+    rows.clear();
+    tokens = 0;
+  };
   for (const Example* example : examples) {
     const auto length = static_cast<std::int64_t>(example->ids.size());
-    require(length <= capacity, "an example fits into a pack");
-    if (packs.empty() || packs.back().n_tokens() + length > capacity) packs.emplace_back();
-    append_sequence(packs.back(), example->ids, loss_weights(*example, question_weight));
+    require(length <= options.capacity, "an example fits into a pack");
+    if (tokens + length > options.capacity) finish();
+    rows.push_back({example, loss_weights(*example, options.question_weight)});
+    tokens += length;
   }
+  finish();
   return packs;
 }
 

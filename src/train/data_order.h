@@ -33,9 +33,13 @@ class DataOrder {
   std::vector<std::int32_t> order_;
 };
 
-// Cuts examples, in order, into packs of at most capacity tokens. Throws if a single one is longer. question_weight: of
-// the loss on the tokens that a user typed; 0 = none.
-[[nodiscard]] std::vector<Pack> make_packs(const std::vector<const Example*>& examples, std::int64_t capacity,
-                                           double question_weight);
+struct PackOptions {
+  std::int64_t capacity = 0;     // tokens of a pack, shared ones counted in each example
+  double question_weight = 0.0;  // of the loss on the tokens that a user typed; 0 = none
+  bool share_prefix = true;      // tokens that all examples of a pack begin with are computed once
+};
+
+// Cuts examples, in order, into packs. Throws if a single one is longer than the capacity.
+[[nodiscard]] std::vector<Pack> make_packs(const std::vector<const Example*>& examples, const PackOptions& options);
 
 }  // namespace faqsmith

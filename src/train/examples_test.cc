@@ -113,7 +113,7 @@ TEST(Packing, KeepsWholeExamplesWithinCapacity) {
   for (int i = 0; i < 5; ++i) examples.push_back(example(std::to_string(i), i, 7));
   std::vector<const Example*> all;
   for (const Example& e : examples) all.push_back(&e);
-  const auto packs = make_packs(all, 25, 0.0);
+  const auto packs = make_packs(all, {.capacity = 25, .share_prefix = false});
   ASSERT_EQ(packs.size(), 3u);
   EXPECT_EQ(packs[0].starts, (std::vector<std::int32_t>{0, 10, 20}));
   EXPECT_EQ(packs[0].positions[10], 0);
@@ -122,16 +122,37 @@ TEST(Packing, KeepsWholeExamplesWithinCapacity) {
   EXPECT_EQ(packs[0].labels, (std::vector<TokenId>{20, 21, kEnd, 20, 21, kEnd}));
 }
 
+TEST(Packing, HoldsOnceWhatAllExamplesBeginWithUpToTheFirstLabel) {
+  Example a{.name = "a", .ids = {1, 2, 3, 4, 5}, .trained = {}, .asked = {}, .n_answers = 1}, b = a, c = a;
+  a.trained = b.trained = c.trained = {false, false, false, true, true};
+  b.ids = {1, 2, 3, 9, 5};
+  c.ids = {1, 2, 8, 4, 5};
+  Pack pack = make_packs({&a, &b}, {.capacity = 10})[0];
+  EXPECT_EQ(pack.tokens, (std::vector<TokenId>{1, 2, 3, 4, 5, 3, 9, 5}));  // token 3's row predicts 4 and 9: not shared
+  EXPECT_EQ(pack.positions, (std::vector<std::int32_t>{0, 1, 2, 3, 4, 2, 3, 4}));
+  EXPECT_EQ(pack.starts, (std::vector<std::int32_t>{2, 5, 8}));
+  EXPECT_EQ(pack.rows, (std::vector<std::int32_t>{2, 3, 5, 6}));
+  EXPECT_EQ(pack.labels, (std::vector<TokenId>{4, 5, 9, 5}));
+  EXPECT_EQ(pack.n_sequence_tokens(), 10);
+  pack = make_packs({&a, &b, &c}, {.capacity = 15})[0];
+  EXPECT_EQ(pack.starts, (std::vector<std::int32_t>{2, 5, 8, 11}));
+  EXPECT_EQ(make_packs({&a}, {.capacity = 10})[0].n_shared(), 0);
+  EXPECT_EQ(make_packs({&a, &a}, {.capacity = 9}).size(), 2u);  // the capacity counts whole examples
+  a.asked = b.asked = {false, true, true, false, false};
+  pack = make_packs({&a, &b}, {.capacity = 10, .question_weight = 0.5})[0];
+  EXPECT_EQ(pack.n_shared(), 0);  // the first row predicts a token of the question
+}
+
 TEST(Packing, GivesTheQuestionALittleLossAndTheAnswerAllOfIt) {
   Example e{.name = "pair", .ids = {1, 2, 3, 4, 5}, .trained = {}, .asked = {}, .n_answers = 1};
   e.trained = {false, false, false, true, true};
   e.asked = {false, true, true, false, false};
-  const auto packs = make_packs({&e}, 10, 0.25);
+  const auto packs = make_packs({&e}, {.capacity = 10, .question_weight = 0.25});
   ASSERT_EQ(packs.size(), 1u);
   EXPECT_EQ(packs[0].labels, (std::vector<TokenId>{2, 3, 4, 5}));
   EXPECT_EQ(packs[0].weights, (std::vector<float>{0.25F, 0.25F, 1, 1}));
   EXPECT_DOUBLE_EQ(packs[0].total_weight(), 2.5);
-  EXPECT_EQ(make_packs({&e}, 10, 0)[0].labels, (std::vector<TokenId>{4, 5}));
+  EXPECT_EQ(make_packs({&e}, {.capacity = 10})[0].labels, (std::vector<TokenId>{4, 5}));
 }
 
 LlamaConfig small_model() {

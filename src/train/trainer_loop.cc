@@ -59,7 +59,7 @@ TrainerLoop::TrainerLoop(const Cpu& cpu, const BaseModel& base, Weights& weights
   fs::create_directories(run);
   make_graph(weights);
   optimizer_.emplace(cpu, graph_->trained(), resolved);
-  validation_packs_ = make_packs(pointers_to(data.validation), capacity_, 0.0);
+  validation_packs_ = make_packs(pointers_to(data.validation), {.capacity = capacity_});
   resume();
 }
 
@@ -122,7 +122,11 @@ TrainResult TrainerLoop::run() {
 TrainerLoop::StepOutcome TrainerLoop::step() {
   TrainState& state = manifest_.state;
   const auto examples = order_.next(options_.rows_per_step, options_.tokens_per_step);
-  const std::vector<Pack> packs = make_packs(examples, capacity_, options_.question_weight);
+  // Dropout draws its noise for each token, so tokens that are computed once would share it: then nothing is shared.
+  const std::vector<Pack> packs =
+      make_packs(examples, {.capacity = capacity_,
+                            .question_weight = options_.question_weight,
+                            .share_prefix = options_.method == Method::Full || options_.lora.dropout == 0});
   const auto zero_start = std::chrono::steady_clock::now();
   graph_->zero_gradients();
   zero_seconds_ += seconds_since(zero_start);
@@ -133,7 +137,7 @@ TrainerLoop::StepOutcome TrainerLoop::step() {
   for (std::size_t i = 0; i < packs.size(); ++i) {
     sum += graph_->loss_and_gradients(packs[i], mix_seed(step_seed, i));
     weight += packs[i].total_weight();
-    outcome.tokens += packs[i].n_tokens();
+    outcome.tokens += packs[i].n_sequence_tokens();
   }
   // The losses of all packs count alike, token by token: one division at the end, whatever the packs' sizes.
   const auto optimizer_start = std::chrono::steady_clock::now();
