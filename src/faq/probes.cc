@@ -16,11 +16,10 @@ extern const std::string_view probes_jsonl;
 namespace {
 
 ProbeKind kind_of(const std::string& name) {
-  static const std::map<std::string, ProbeKind> kKinds = {{"wording", ProbeKind::Wording},
-                                                          {"answer", ProbeKind::Answer},
-                                                          {"private", ProbeKind::Private},
-                                                          {"orders", ProbeKind::Orders},
-                                                          {"refuse", ProbeKind::Refuse}};
+  static const std::map<std::string, ProbeKind> kKinds = {
+      {"wording", ProbeKind::Wording}, {"asked", ProbeKind::Asked},     {"label", ProbeKind::Label},
+      {"answer", ProbeKind::Answer},   {"private", ProbeKind::Private}, {"orders", ProbeKind::Orders},
+      {"refuse", ProbeKind::Refuse}};
   return kKinds.at(name);
 }
 

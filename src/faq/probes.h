@@ -14,6 +14,8 @@ struct ProbeFact {
 
 enum class ProbeKind {
   Wording,  // a question that should (good) or should not (bad) train a fact
+  Asked,    // likewise, where the document asks nothing itself: a teacher's, asked of the text
+  Label,    // likewise, made by rule from a heading or a statement
   Answer,   // an answer that its fact's text bears out (good) or not (bad)
   Private,  // text without (good) or with (bad) private data
   Orders,   // text without (good) or with (bad) orders to a model
@@ -25,7 +27,8 @@ struct Probe {
   std::string fact;  // key into ProbeSet::facts; empty for Private, Orders and Refuse
   std::string text;  // question, answer or text
   bool good = true;
-  std::string gate;  // of a bad wording: which kind of gate should catch it: shape, invented, understanding
+  std::string gate;  // of a bad wording: which kind of gate should catch it: shape, invented, understanding,
+                     // strays or bare_label
 };
 
 struct ProbeSet {

@@ -1,8 +1,7 @@
 // Attention of a pack, forward and back. Where its sequences share their first tokens, their rows are unrolled into
 // whole sequences before it and rolled up after it; a shared query's result is taken from the first sequence.
-#include "ops/attention.h"
-
 #include "model/train_graph_impl.h"
+#include "ops/attention.h"
 
 namespace faqsmith {
 
@@ -41,15 +40,15 @@ void LlamaTrainGraph<T>::attend_gradient(LayerTape<T>& tape, const Pack& pack) {
   const In<T> qkv = rows_of(tape.qkv, m), out = rows_of(tape.attended, m), d_out = rows_of(scratch_.d_attended, m);
   const In<float> lse = rows_of(tape.lse, m);
   const Out<T> d_qkv = rows_of(share ? scratch_.whole_d_qkv : scratch_.d_qkv, whole);
-  runner_.go(GraphPart::Attention,
-             AttentionGrad<T>{
-                 .qkv = share ? unroll(qkv, scratch_.whole_qkv, pack) : qkv,
-                 .cu_seqlens = view_of(whole_starts_),
-                 .heads = {config_.n_heads, config_.n_kv_heads, config_.head_dim},
-                 .out = share ? unroll(out, scratch_.whole_attended, pack) : out,
-                 .lse = share ? unroll(lse, scratch_.whole_lse, pack) : lse,
-                 .d_out = share ? unroll(d_out, scratch_.whole_d_attended, pack, SharedRows::First) : d_out,
-                 .d_qkv = d_qkv});
+  runner_.go(
+      GraphPart::Attention,
+      AttentionGrad<T>{.qkv = share ? unroll(qkv, scratch_.whole_qkv, pack) : qkv,
+                       .cu_seqlens = view_of(whole_starts_),
+                       .heads = {config_.n_heads, config_.n_kv_heads, config_.head_dim},
+                       .out = share ? unroll(out, scratch_.whole_attended, pack) : out,
+                       .lse = share ? unroll(lse, scratch_.whole_lse, pack) : lse,
+                       .d_out = share ? unroll(d_out, scratch_.whole_d_attended, pack, SharedRows::First) : d_out,
+                       .d_qkv = d_qkv});
   if (share)
     runner_.go(GraphPart::Attention,
                RollRows<T>{.x = d_qkv, .starts = view_of(pack.starts), .y = rows_of(scratch_.d_qkv, m)});

@@ -21,17 +21,17 @@ enum class SharedRows { Every, First };
 
 template <class T>
 struct UnrollRows {
-  In<T> x;                  // [starts[n_sequences], width]
-  In<std::int32_t> starts;  // [n_sequences + 1]
-  Out<T> y;                 // [unrolled_rows, width]
+  In<T> x;                                // [starts[n_sequences], width]
+  In<std::int32_t> starts;                // [n_sequences + 1]
+  Out<T> y;                               // [unrolled_rows, width]
   SharedRows shared = SharedRows::Every;  // First: the other sequences' copies are zero
 };
 
 template <class T>
 struct RollRows {
-  In<T> x;                  // [unrolled_rows, width]
-  In<std::int32_t> starts;  // [n_sequences + 1]
-  Out<T> y;                 // [starts[n_sequences], width]
+  In<T> x;                                // [unrolled_rows, width]
+  In<std::int32_t> starts;                // [n_sequences + 1]
+  Out<T> y;                               // [starts[n_sequences], width]
   SharedRows shared = SharedRows::Every;  // Every: the sum of all copies, in float32; First: the first sequence's copy
 };
 

@@ -40,8 +40,24 @@ Tally rule_gate(const char* name, const ProbeSet& probes, ProbeKind kind, const 
   Tally tally;
   tally.quality.gate = name;
   for (const Probe& probe : probes.probes)
-    if (probe.kind == kind) tally.add(probe.good, passes(probe));
+    if (probe.kind == kind && (probe.gate.empty() || probe.gate == name)) tally.add(probe.good, passes(probe));
   return tally;
+}
+
+// Of both kinds of wordings that it judges.
+GateQuality bare_label_gate(const ProbeSet& probes, const FactIndex& index, const std::map<std::string, RowId>& ids) {
+  Tally tally;
+  tally.quality.gate = gate::kBareLabel;
+  for (const Probe& probe : probes.probes) {
+    if (probe.kind == ProbeKind::Label) {
+      const auto hits = index.search(probe.text, 1);
+      const bool found_first = !hits.empty() && hits.front().id == ids.at(probe.fact);
+      tally.add(probe.good, !is_bare_label(probe.text, found_first ? 1 : 0));
+    } else if (probe.kind == ProbeKind::Asked && probe.gate != gate::kStrays) {
+      tally.add(probe.good, !asks_about_a_pronoun(probe.text));
+    }
+  }
+  return tally.quality;
 }
 
 // Wording probes that are good, and those that this kind of gate is meant to catch.
@@ -132,6 +148,11 @@ std::vector<GateQuality> measure_gates(const ProbeSet& probes, const CurateOptio
   out.push_back(shape.quality);
   out.push_back(invented.quality);
   add_understanding(probes, options, judge, index, ids, out);
+  out.push_back(rule_gate(gate::kStrays, probes, ProbeKind::Asked, [&](const Probe& probe) {
+                  const ProbeFact& fact = probes.facts.at(probe.fact);
+                  return !strays(probe.text, fact.question + "\n" + fact.answer);
+                }).quality);
+  out.push_back(bare_label_gate(probes, index, ids));
   out.push_back(rule_gate("evidence", probes, ProbeKind::Answer, [&](const Probe& probe) {
                   const ProbeFact& fact = probes.facts.at(probe.fact);
                   return evidence_faults(probe.text, fact.answer, fact.answer, fact.question).empty();

@@ -55,21 +55,6 @@ bool points_away(const std::vector<std::string>& words) {
                      [](const std::string& word) { return word == "this" || word == "here" || word == "these"; });
 }
 
-// Made by rule from a label that is none: it asks for many facts ("tell me about status", "step 1"), or is torn off
-// ("what's in any output filter should").
-bool is_bare_label(const PairRow& pair, double search_rank) {
-  constexpr std::array kTornOff = {"should", "must", "can", "may", "will", "by",
-                                   "that",   "of",   "the", "is",  "are",  "to"};
-  if (pair.form != "rule" && pair.form != "keywords" && pair.form != "derived") return false;
-  const std::vector<std::string> words = words_of(pair.question);
-  if (words.empty() || std::find(kTornOff.begin(), kTornOff.end(), words.back()) != kTornOff.end()) return true;
-  if (points_away(words)) return true;
-  if (words.size() > 6 && lower_ascii(pair.question).ends_with("stand for")) return true;
-  std::set<std::string> telling = stems_of(pair.question);
-  std::erase_if(telling, [](const std::string& word) { return word.size() < 3; });
-  return telling.empty() || (telling.size() == 1 && (search_rank != 1 || telling.begin()->size() < 5));
-}
-
 int form_rank(const Candidate& candidate) {
   if (candidate.pair.form == "original") return 0;
   return is_teacher(candidate) ? 2 : 1;
@@ -85,8 +70,12 @@ bool stronger(const Candidate& a, const Candidate& b) {
   return a.pair.id < b.pair.id;
 }
 
-// A teacher that was asked to question a text and talks of something else. Only where the document asks nothing
-// itself: beside a question of its own other words are wanted, and the likelihood is measured against it.
+bool made_by_rule(const PairRow& pair) {
+  return pair.form == "rule" || pair.form == "keywords" || pair.form == "derived";
+}
+
+}  // namespace
+
 bool strays(std::string_view question, std::string_view known) {
   constexpr double kLeastKnown = 0.6;
   const std::set<std::string> asked = stems_of(question), words = stems_of(known);
@@ -95,7 +84,22 @@ bool strays(std::string_view question, std::string_view known) {
   return static_cast<double>(n) < kLeastKnown * static_cast<double>(asked.size());
 }
 
-}  // namespace
+bool is_bare_label(std::string_view question, double search_rank) {
+  constexpr std::array kTornOff = {"should", "must", "can", "may", "will", "by",
+                                   "that",   "of",   "the", "is",  "are",  "to"};
+  const std::vector<std::string> words = words_of(question);
+  if (words.empty() || std::find(kTornOff.begin(), kTornOff.end(), words.back()) != kTornOff.end()) return true;
+  if (points_away(words)) return true;
+  if (words.size() > 6 && lower_ascii(question).ends_with("stand for")) return true;
+  std::set<std::string> telling = stems_of(question);
+  std::erase_if(telling, [](const std::string& word) { return word.size() < 3; });
+  return telling.empty() || (telling.size() == 1 && (search_rank != 1 || telling.begin()->size() < 5));
+}
+
+bool asks_about_a_pronoun(std::string_view question) {
+  const std::vector<std::string> words = words_of(question);
+  return points_away(words) || std::find(words.begin(), words.end(), "it") != words.end();
+}
 
 void judge_by_rules(Candidate& candidate, const FactSource& source) {
   const PairRow& pair = candidate.pair;
@@ -111,9 +115,7 @@ void judge_by_rules(Candidate& candidate, const FactSource& source) {
   if (!invented_terms(pair.question, known).empty()) candidate.fail(gate::kInvented);
   if (source.fact.origin == "harvest") return;
   if (strays(pair.question, known)) candidate.fail(gate::kStrays);
-  const std::vector<std::string> words = words_of(pair.question);
-  if (points_away(words) || std::find(words.begin(), words.end(), "it") != words.end())
-    candidate.fail(gate::kBareLabel);
+  if (asks_about_a_pronoun(pair.question)) candidate.fail(gate::kBareLabel);
 }
 
 void judge_free_pair(Candidate& candidate) {
@@ -148,7 +150,8 @@ void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index
     for (std::size_t i = 0; i < hits.size(); ++i)
       if (hits[i].id == *candidate->pair.fact_id) rank = static_cast<double>(i + 1);
     candidate->scores[score::kSearchRank] = rank;
-    if (!asked.contains(*candidate->pair.fact_id) && is_bare_label(candidate->pair, rank))
+    const bool asks_nothing_itself = !asked.contains(*candidate->pair.fact_id);
+    if (asks_nothing_itself && made_by_rule(candidate->pair) && is_bare_label(candidate->pair.question, rank))
       candidate->fail(gate::kBareLabel);
   }
 }

@@ -45,6 +45,16 @@ void judge_by_rules(Candidate& candidate, const FactSource& source);
 // For pairs without a fact (questions to refuse, imported rows): privacy and orders only.
 void judge_free_pair(Candidate& candidate);
 
+// Three rules for facts whose document asks nothing itself: beside a question of its own, other words are wanted and
+// the likelihood is measured against it. A teacher that was asked to question a text talks of something else. known:
+// section, headings, title.
+[[nodiscard]] bool strays(std::string_view question, std::string_view known);
+// A question made by rule from a label that is none: it asks for many facts ("tell me about status", "step 1"), or is
+// torn off ("what's in any output filter should").
+[[nodiscard]] bool is_bare_label(std::string_view question, double search_rank);
+// A teacher's question that only a reader of the document understands ("how to install it").
+[[nodiscard]] bool asks_about_a_pronoun(std::string_view question);
+
 // A longer word that the documents do not use and that the tokenizer has to cut into three or more pieces: small models
 // make such words up ("langugae"). vocabulary: stems.
 [[nodiscard]] bool has_garbled_word(std::string_view question, const std::set<std::string>& vocabulary,
