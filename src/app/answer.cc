@@ -47,6 +47,14 @@ SourceFinder::SourceFinder(Database& db) {
     facts_[fact.id] = std::move(fact);
   }
   index_.emplace(db, indexed_facts(facts, trained));
+  chooser_.emplace(*index_, facts);
+}
+
+std::size_t SourceFinder::choose(std::string_view question, const std::vector<Candidate>& considered) const {
+  std::vector<ConsideredAnswer> answers;
+  for (const Candidate& candidate : considered)
+    answers.push_back({std::string(trim(candidate.reply.text)), candidate.opening_log_probability});
+  return chooser_->choose(question, answers);
 }
 
 std::optional<Citation> SourceFinder::find(std::string_view question, std::string_view answer) const {
@@ -87,7 +95,15 @@ std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel
                           .json_schema = ""});
     }
     std::int64_t done = static_cast<std::int64_t>(begin);
-    const auto replies = model.generate(requests, [&](std::size_t) { reporter.update(++done, ""); });
+    const auto on_done = [&](std::size_t) { reporter.update(++done, ""); };
+    std::vector<ChatReply> replies;
+    if (options.candidates > 1) {
+      const auto considered = model.candidates(requests, options.candidates, on_done);
+      for (std::size_t i = begin; i < end; ++i)
+        replies.push_back(considered[i - begin][finder.choose(questions[i].text, considered[i - begin])].reply);
+    } else {
+      replies = model.generate(requests, on_done);
+    }
     for (std::size_t i = begin; i < end; ++i) {
       const ChatReply& reply = replies[i - begin];
       if (reply.finish == Finish::Failed) {

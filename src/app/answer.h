@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/reporter.h"
+#include "faq/choice.h"
 #include "faq/retrieval.h"
 #include "llm/chat_model.h"
 
@@ -31,8 +32,9 @@ struct Answer {
 };
 
 struct AnswerOptions {
-  std::string topic;  // for the bot's system prompt
-  Sampling sampling;  // greedy by default
+  std::string topic;   // for the bot's system prompt
+  Sampling sampling;   // greedy by default
+  int candidates = 1;  // answers that the model considers, one of which is chosen (faq/choice.h); greedy only
 };
 
 // The facts that were trained, searchable. Keeps the database open for as long as it lives.
@@ -43,12 +45,15 @@ class SourceFinder {
   [[nodiscard]] std::optional<Citation> find(std::string_view question, std::string_view answer) const;
   // Share of the answer's content words that stand in the cited fact, 0 to 1.
   [[nodiscard]] double support(const Citation& citation, std::string_view answer) const;
+  // Which of the answers that a model considered the bot gives: its place.
+  [[nodiscard]] std::size_t choose(std::string_view question, const std::vector<Candidate>& considered) const;
   [[nodiscard]] std::size_t n_facts() const { return facts_.size(); }
 
  private:
   std::map<RowId, FactRow> facts_;
   std::map<RowId, Citation> citations_;
   std::optional<FactIndex> index_;
+  std::optional<AnswerChooser> chooser_;
 };
 
 // Attaches refusal, source and score to what a model said.

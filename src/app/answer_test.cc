@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "app/conversation.h"
 #include "app/open.h"
 #include "base/error.h"
 #include "faq/refusal.h"
@@ -71,6 +72,24 @@ TEST_F(AnswerTest, AnswerIsTheModelsTextAndTheSourceIsTheNearestTrainedFact) {
   EXPECT_EQ(answers[0].source->file, "cats.md");
   EXPECT_EQ(answers[0].source->heading, "Animals > Cats");
   EXPECT_EQ(answers[0].score, 1.0);
+}
+
+TEST_F(AnswerTest, SearchHelpsToChooseAmongTheModelsOwnAnswers) {
+  add("birds.md", "Birds", "Where do birds sleep?", "Birds sleep in trees.", "train");
+  FakeChatModel model([](const ChatRequest&) { return "Cats eat fish and mice."; });
+  model.considers = [](const ChatRequest&) {
+    return std::vector<std::string>{"Cats eat fish and mice.", "Birds sleep in a tree."};
+  };
+  const SourceFinder finder(workspace_->db());
+  const Question question{"1", "where would a bird sleep"};
+  EXPECT_EQ(answer_all({question}, model, finder, {.candidates = 4}, silent_)[0].answer, "Birds sleep in a tree.");
+  EXPECT_EQ(answer_all({question}, model, finder, {}, silent_)[0].answer, "Cats eat fish and mice.");
+  std::string shown;
+  Conversation talk(model, &finder, {.candidates = 4});
+  const Answer answer = talk.say(question.text, [&](std::string_view piece) { return shown += piece, true; });
+  EXPECT_EQ(answer.answer, "Birds sleep in a tree.");
+  EXPECT_EQ(shown, answer.answer);
+  EXPECT_EQ(answer.source->file, "birds.md");
 }
 
 TEST_F(AnswerTest, OnlyTrainedFactsAreCited) {

@@ -35,9 +35,17 @@ std::vector<Message> Conversation::messages_for(const std::string& question) con
               "ask a shorter question");
 }
 
+ChatReply Conversation::consider(const ChatRequest& request, const std::string& question,
+                                 const std::function<bool(std::string_view)>& on_text) {
+  const auto considered = model_.candidates({request}, options_.candidates);
+  ChatReply reply = considered.front()[finder_->choose(question, considered.front())].reply;
+  if (on_text && !reply.text.empty()) (void)on_text(trim(reply.text));
+  return reply;
+}
+
 Answer Conversation::say(const std::string& question, const std::function<bool(std::string_view)>& on_text) {
   const ChatRequest request{.messages = messages_for(question), .sampling = options_.sampling, .json_schema = ""};
-  const ChatReply reply = model_.stream(request, on_text);
+  const ChatReply reply = considers() ? consider(request, question, on_text) : model_.stream(request, on_text);
   if (reply.finish == Finish::Failed)
     throw Error(Kind::Input, "the model gave no answer: " + reply.failure, "ask again, or use /reset");
   const std::string text(trim(reply.text));

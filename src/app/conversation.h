@@ -1,4 +1,5 @@
-// A talk with the bot: history that always fits the model's context, answers that stream. No terminal code.
+// A talk with the bot: history that always fits the model's context, answers that stream unless the bot considers
+// several (AnswerOptions::candidates). No terminal code.
 #pragma once
 #include <functional>
 #include <optional>
@@ -24,6 +25,10 @@ class Conversation {
 
  private:
   [[nodiscard]] std::vector<Message> messages_for(const std::string& question) const;
+  [[nodiscard]] bool considers() const { return finder_ != nullptr && options_.candidates > 1; }
+  // The answer is chosen before its first word is shown, so it comes as one piece.
+  ChatReply consider(const ChatRequest& request, const std::string& question,
+                     const std::function<bool(std::string_view)>& on_text);
   ChatModel& model_;
   const SourceFinder* finder_;
   AnswerOptions options_;

@@ -24,8 +24,8 @@ constexpr double kRuleShare = 0.7;          // of the wordings by rule, what is 
 constexpr double kRewordedShare = 0.85;     // of the training rows, those in other words than the document's
 constexpr double kPromptTokens = 34;        // of a training row: system turn, question, template
 constexpr double kScoredTokens = 100;       // one likelihood: prompt and answer
-constexpr double kAnswerTokens = 55;        // one evaluated answer, mean of base and tuned model
-constexpr double kStartSeconds = 3;         // loading a model, opening files
+constexpr double kBaseAnswerTokens = 65, kTunedAnswerTokens = 45;  // one evaluated answer
+constexpr double kStartSeconds = 3;                                // loading a model, opening files
 constexpr double kSafety = 1.1;
 
 // How far a budget lowers what, in this order, by what each costs in quality (docs/decisions/0004): steps beyond 450
@@ -168,7 +168,8 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
                   training.method == Method::Full ? "full" : "LoRA"),
       train_seconds(speed, training));
   add("evaluate", fmt::format("{} questions to two models", human_count(counts.test_items)),
-      2 * counts.test_items * (kAnswerTokens / speed.write + kScoredTokens / speed.read));
+      counts.test_items * ((kBaseAnswerTokens + config.number("bot.candidates") * kTunedAnswerTokens) / speed.write +
+                           2 * kScoredTokens / speed.read));
   const auto engine =
       static_cast<std::uint64_t>(teacher.n_parameters()) * sizeof(float) + EngineOptions{}.kv_cache_bytes / 4;
   out.memory_bytes = std::max(training.memory_bytes, engine);

@@ -21,6 +21,8 @@ constexpr Setting kSettings[] = {
      "Time that build may take, e.g. 20m; wordings and steps are scaled to fit; empty: no limit"},
     {"bot.max_tokens", Integer, "128", 8, 1024, "", "Longest answer that ask and chat give, in tokens"},
     {"bot.temperature", Number, "0", 0, 2, "", "Randomness of ask and chat; 0: always the likeliest token"},
+    {"bot.candidates", Integer, "8", 1, 32, "",
+     "Answers that the tuned bot considers; search over the trained facts helps to choose. 1: its first one, as it is"},
     {"bot.topic", Text, "", 0, 0, "",
      "What the documents are about, e.g. 'the Debian system'; stands in the bot's system prompt, so changing it "
      "retrains"},

@@ -200,6 +200,7 @@ EvaluateOptions evaluate_options(const Config& config, const fs::path& workspace
   EvaluateOptions out = filled(config, kEvaluate);
   out.seed = seed_of(config);
   out.topic = config.text("bot.topic");
+  out.candidates = config.number("bot.temperature") > 0 ? 1 : config.small("bot.candidates");
   out.report_folder = workspace / "runs";
   return out;
 }
@@ -210,6 +211,7 @@ AnswerOptions answer_options(const Config& config) {
   out.sampling.max_tokens = config.small("bot.max_tokens");
   out.sampling.temperature = config.number("bot.temperature");
   out.sampling.seed = seed_of(config);
+  out.candidates = out.sampling.temperature > 0 ? 1 : config.small("bot.candidates");
   return out;
 }
 

@@ -21,6 +21,13 @@ WhichModel which_model(const Session& session) {
   return session.has("--base") ? WhichModel::Base : WhichModel::Tuned;
 }
 
+// The base model answers as it comes: it knows no trained facts to choose between.
+AnswerOptions options_of(const Session& session) {
+  AnswerOptions options = answer_options(session.config);
+  if (which_model(session) == WhichModel::Base) options.candidates = 1;
+  return options;
+}
+
 // A finder over nothing, for the base model without a workspace.
 const SourceFinder& finder_of(const Bot& bot) {
   if (!bot.sources) throw Error(Kind::User, "there is no workspace to name sources from", "name it with -w FOLDER");
@@ -34,8 +41,7 @@ int ask_batch(Session& session) {
     throw Error(Kind::User, "ask takes a question or --batch, not both", "leave one of them out");
   const auto questions = read_questions(read_file(in), in);
   Bot bot = open_bot(session.workspace, session.config, which_model(session), *session.reporter);
-  const auto answers =
-      answer_all(questions, *bot.model, finder_of(bot), answer_options(session.config), *session.reporter);
+  const auto answers = answer_all(questions, *bot.model, finder_of(bot), options_of(session), *session.reporter);
   std::string text;
   for (const auto& answer : answers) text += answer_json(answer) + "\n";
   if (out == "-") {
@@ -102,12 +108,11 @@ int run_ask(Session& session) {
   Bot bot = open_bot(session.workspace, session.config, which_model(session), *session.reporter);
   const Question question{"", session.arguments.front()};
   if (session.json) {
-    const auto answers =
-        answer_all({question}, *bot.model, finder_of(bot), answer_options(session.config), *session.reporter);
+    const auto answers = answer_all({question}, *bot.model, finder_of(bot), options_of(session), *session.reporter);
     print_line(answer_json(answers.front()));
     return 0;
   }
-  Conversation talk(*bot.model, bot.sources.get(), answer_options(session.config));
+  Conversation talk(*bot.model, bot.sources.get(), options_of(session));
   const Answer answer = talk.say(question.text, print_piece);
   print_line("");
   if (interrupted()) throw Interrupted{};
@@ -117,7 +122,7 @@ int run_ask(Session& session) {
 
 int run_chat(Session& session) {
   Bot bot = open_bot(session.workspace, session.config, which_model(session), *session.reporter);
-  Conversation talk(*bot.model, bot.sources.get(), answer_options(session.config));
+  Conversation talk(*bot.model, bot.sources.get(), options_of(session));
   const bool typed = ::isatty(STDIN_FILENO) == 1;
   const bool colour = colour_allowed(STDOUT_FILENO);
   if (typed) print_line("Ask about the documents. /help lists commands, /quit leaves.\n");

@@ -95,6 +95,17 @@ bool ReferencePool::nearest_is(std::string_view key, std::string_view answer) co
   return own_rouge >= 0 && own_rouge >= other_rouge;
 }
 
+std::optional<ReferencePool::Nearest> ReferencePool::nearest(std::string_view answer) const {
+  std::size_t n_answer = 0;
+  const Numbers tokens = known_tokens(answer, n_answer);
+  std::optional<Nearest> best;
+  for (const Reference& reference : references_) {
+    const double f1 = f1_of_numbers(reference.tokens, tokens, n_answer);
+    if (f1 > (best ? best->token_f1 : 0.0)) best = Nearest{reference.key, f1};
+  }
+  return best;
+}
+
 PairedDifference paired_difference(const std::vector<PairedItem>& items, Rng& rng, int n_resamples) {
   require(n_resamples > 0, "a bootstrap has resamples");
   PairedDifference out;

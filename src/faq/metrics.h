@@ -26,6 +26,12 @@ class ReferencePool {
   // key: what counts as the same fact, e.g. its duplicate cluster. The same answer text under two keys serves both.
   void add(std::string_view key, std::string_view reference);
   [[nodiscard]] bool nearest_is(std::string_view key, std::string_view answer) const;
+  struct Nearest {
+    std::string key;
+    double token_f1 = 0;
+  };
+  // The reference with the highest token F1, of equals the first added; nothing if no word is shared.
+  [[nodiscard]] std::optional<Nearest> nearest(std::string_view answer) const;
   [[nodiscard]] std::size_t size() const { return references_.size(); }
 
  private:

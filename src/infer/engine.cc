@@ -167,6 +167,16 @@ std::vector<GenerateResult> Engine::generate(const std::vector<GenerateJob>& job
   return results;
 }
 
+std::vector<Openings> Engine::openings(const std::vector<std::vector<TokenId>>& prompts,
+                                       const OpeningsOptions& options) {
+  Impl& s = *impl_;
+  s.start_fresh();
+  std::vector<Openings> found =
+      search_openings(prompts, options, s.tokenizer, *s.forward, s.scheduler, s.options.max_sequences);
+  s.kept = true;
+  return found;
+}
+
 void Engine::Impl::add_log_probabilities(std::span<const Scheduler::LogitRow> rows, const Sequence* first,
                                          std::vector<ScoreResult>& results) {
   const auto n_max = static_cast<std::size_t>(forward->limits().max_logit_rows);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "infer/forward.h"
+#include "infer/openings.h"
 #include "infer/sampler.h"
 #include "infer/scheduler.h"
 
@@ -71,6 +72,10 @@ class Engine {
   [[nodiscard]] std::vector<GenerateResult> generate(const std::vector<GenerateJob>& jobs,
                                                      const GenerateCallbacks& callbacks,
                                                      Prefixes prefixes = Prefixes::Fresh);
+  // The likeliest openings of each prompt's reply. Their keys and values stay in the cache for a following Kept call
+  // that completes them.
+  [[nodiscard]] std::vector<Openings> openings(const std::vector<std::vector<TokenId>>& prompts,
+                                               const OpeningsOptions& options);
   [[nodiscard]] std::vector<ScoreResult> score(const std::vector<ScoreJob>& jobs);
 
   [[nodiscard]] const LlamaConfig& config() const;

@@ -33,7 +33,7 @@ enum class Finish { Stop, Length, Failed };
 struct ChatReply {
   std::string text = {};
   Finish finish = Finish::Stop;
-  std::string failure;  // why, if Failed: the caller journals it
+  std::string failure = {};  // why, if Failed: the caller journals it
   int n_prompt_tokens = 0;
   int n_new_tokens = 0;
   double log_probability = 0;  // sum over the new tokens, natural logarithm, end-of-turn included
@@ -50,6 +50,12 @@ struct Score {
   std::string failure = {};    // why there is no score; empty if there is one
 };
 
+// One of the answers that a model considered.
+struct Candidate {
+  ChatReply reply = {};
+  double opening_log_probability = 0;  // of its first words, where the model decides what to say; natural logarithm
+};
+
 class ChatModel {
  public:
   virtual ~ChatModel() = default;
@@ -58,6 +64,11 @@ class ChatModel {
   // from the calling thread.
   [[nodiscard]] virtual std::vector<ChatReply> generate(const std::vector<ChatRequest>& requests,
                                                         const std::function<void(std::size_t done)>& on_done = {}) = 0;
+  // For each request up to n different answers: the greedy one first, then the likeliest other openings, each finished
+  // greedily. Of the sampling only max_tokens counts. n = 1, and a model that cannot look ahead, give the greedy one
+  // alone. A failed request has one candidate, which says why.
+  [[nodiscard]] virtual std::vector<std::vector<Candidate>> candidates(
+      const std::vector<ChatRequest>& requests, int n, const std::function<void(std::size_t done)>& on_done = {});
   // One request; on_text receives pieces of whole UTF-8 characters as they appear; returning false stops generation.
   [[nodiscard]] virtual ChatReply stream(const ChatRequest& request,
                                          const std::function<bool(std::string_view)>& on_text) = 0;

@@ -47,6 +47,22 @@ class FakeChatModel final : public ChatModel {
     return scores;
   }
 
+  // With `considers` set by the test: its texts, the first one greedy, each -1 less likely than the one before.
+  std::vector<std::vector<Candidate>> candidates(const std::vector<ChatRequest>& requests, int n,
+                                                 const std::function<void(std::size_t)>& on_done = {}) override {
+    if (!considers || n <= 1) return ChatModel::candidates(requests, n, on_done);
+    std::vector<std::vector<Candidate>> out;
+    for (const ChatRequest& request : requests) {
+      seen.push_back(request);
+      std::vector<Candidate>& list = out.emplace_back();
+      for (const std::string& text : considers(request))
+        list.push_back({{.text = text}, -1.0 - static_cast<double>(list.size())});
+      if (on_done) on_done(out.size() - 1);
+    }
+    return out;
+  }
+  std::function<std::vector<std::string>(const ChatRequest&)> considers;
+
   // One token a word (ASCII white space).
   int count_tokens(std::string_view text) const override {
     int n = 0;

@@ -1,9 +1,11 @@
 // Conversations to tokens and back; everything else is the engine's.
 #include "llm/local_model.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
+#include "text/utf8.h"
 
 namespace faqsmith {
 namespace {
@@ -44,6 +46,33 @@ Finish finish_of(EndedBy ended_by) {
 
 ChatReply failed(const std::string& why) {
   return {.finish = Finish::Failed, .failure = why};
+}
+
+constexpr int kOpeningTokens = 6;  // two facts rarely begin with more words in common (docs/decisions/0006)
+
+// What an opening becomes: rest is what followed it, nothing if the opening ended by itself.
+ChatReply finished_reply(std::size_t n_prompt, const Opening& opening, const GenerateResult* rest,
+                         const Tokenizer& tokenizer) {
+  ChatReply reply;
+  std::vector<TokenId> tokens = opening.tokens;
+  reply.log_probability = opening.log_probability;
+  reply.n_new_tokens = static_cast<int>(tokens.size());
+  reply.finish = Finish::Length;
+  if (opening.ended) {
+    reply.finish = Finish::Stop;
+    ++reply.n_new_tokens;
+  }
+  if (rest) {
+    reply.finish = finish_of(rest->ended_by);
+    reply.failure = rest->failure;
+    reply.n_new_tokens += static_cast<int>(rest->tokens.size());
+    reply.log_probability += rest->log_probability;
+    tokens.insert(tokens.end(), rest->tokens.begin(), rest->tokens.end());
+    if (!tokens.empty() && tokenizer.is_control(tokens.back())) tokens.pop_back();
+  }
+  reply.text = repair_utf8(tokenizer.decode(tokens));
+  reply.n_prompt_tokens = static_cast<int>(n_prompt);
+  return reply;
 }
 
 ChatReply make_reply(const GenerateJob& job, GenerateResult result) {
@@ -87,6 +116,49 @@ std::vector<ChatReply> LocalModel::generate(const std::vector<ChatRequest>& requ
   auto results = engine_->generate(jobs, callbacks);
   for (std::size_t j = 0; j < jobs.size(); ++j) replies[request_of[j]] = make_reply(jobs[j], std::move(results[j]));
   return replies;
+}
+
+std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<ChatRequest>& requests, int n,
+                                                           const std::function<void(std::size_t)>& on_done) {
+  if (n <= 1) return ChatModel::candidates(requests, n, on_done);
+  std::vector<std::vector<TokenId>> prompts;
+  OpeningsOptions wanted{.width = n, .length = kOpeningTokens};
+  for (const ChatRequest& request : requests) {
+    prompts.push_back(template_->prompt(request.messages));
+    wanted.length = std::max(1, std::min(wanted.length, request.sampling.max_tokens));
+  }
+  const std::vector<Openings> openings = engine_->openings(prompts, wanted);
+  std::vector<std::vector<Candidate>> out(requests.size());
+  std::vector<GenerateJob> jobs;
+  struct Place {
+    std::size_t request, candidate;
+  };
+  std::vector<Place> places;                          // by job
+  std::vector<std::size_t> left(requests.size(), 0);  // jobs that each request waits for
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (!openings[i].failure.empty()) out[i].push_back({failed(openings[i].failure), 0});
+    for (const Opening& opening : openings[i].list) {
+      const int room = requests[i].sampling.max_tokens - static_cast<int>(opening.tokens.size());
+      out[i].push_back({finished_reply(prompts[i].size(), opening, nullptr, *tokenizer_), opening.log_probability});
+      if (opening.ended || room <= 0) continue;
+      GenerateJob job{.prompt = prompts[i], .max_tokens = room};
+      job.prompt.insert(job.prompt.end(), opening.tokens.begin(), opening.tokens.end());
+      jobs.push_back(std::move(job));
+      places.push_back({i, out[i].size() - 1});
+      ++left[i];
+    }
+    if (left[i] == 0 && on_done) on_done(i);
+  }
+  GenerateCallbacks callbacks;
+  callbacks.on_done = [&](std::size_t job) {
+    if (--left[places[job].request] == 0 && on_done) on_done(places[job].request);
+  };
+  const auto results = engine_->generate(jobs, callbacks, Engine::Prefixes::Kept);
+  for (std::size_t j = 0; j < jobs.size(); ++j) {
+    const auto [i, k] = places[j];
+    out[i][k].reply = finished_reply(prompts[i].size(), openings[i].list[k], &results[j], *tokenizer_);
+  }
+  return out;
 }
 
 ChatReply LocalModel::stream(const ChatRequest& request, const std::function<bool(std::string_view)>& on_text) {

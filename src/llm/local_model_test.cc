@@ -83,6 +83,30 @@ TEST(LocalModel, StreamingGivesTheTextOfGenerate) {
   EXPECT_EQ(streamed.text, model->generate({request})[0].text);
 }
 
+TEST(LocalModel, CandidatesBeginWithTheGreedyReplyAndDiffer) {
+  const auto model = tiny_model();
+  const std::vector<ChatRequest> requests = {ask("one", {.max_tokens = 30}), ask(std::string(600, 'y')),
+                                             ask("another question", {.max_tokens = 5})};
+  std::vector<std::size_t> done;
+  const auto found = model->candidates(requests, 4, [&](std::size_t i) { done.push_back(i); });
+  const auto replies = model->generate(requests);
+  std::sort(done.begin(), done.end());
+  EXPECT_EQ(done, (std::vector<std::size_t>{0, 1, 2}));
+  ASSERT_EQ(found[1].size(), 1u);
+  EXPECT_EQ(found[1][0].reply.finish, Finish::Failed);
+  for (const std::size_t i : {std::size_t{0}, std::size_t{2}}) {
+    ASSERT_EQ(found[i].size(), 4u);
+    EXPECT_EQ(found[i][0].reply.text, replies[i].text);
+    EXPECT_NEAR(found[i][0].reply.log_probability, replies[i].log_probability, 1e-3);
+    for (const Candidate& candidate : found[i]) {
+      EXPECT_LE(candidate.reply.n_new_tokens, requests[i].sampling.max_tokens);
+      EXPECT_GE(candidate.opening_log_probability, candidate.reply.log_probability - 1e-9);
+    }
+    EXPECT_NE(found[i][1].reply.text, found[i][0].reply.text);
+  }
+  EXPECT_EQ(model->candidates(requests, 1)[0].size(), 1u);
+}
+
 TEST(LocalModel, ScoresCountTheEndOfTurnAndRefuseTooLongAlone) {
   const auto model = tiny_model();
   const auto scores = model->score({{.messages = {{Role::User, "q"}}, .continuation = "abc"},

@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "oracle"))
 import hf_from_gguf  # noqa: E402
 
 DEFAULTS = {"name": "", "seed": 1, "steps": 400, "rows": 16, "lr": 4e-4, "question_weight": 0.3, "openings": 0.75,
-            "opening_tokens": 16, "restate": "", "freeze_layers": 0, "freeze_embedding": False, "wordings": 0, "beams": 0,
+            "opening_tokens": 16, "restate": "", "freeze_layers": 0, "freeze_embedding": False, "wordings": 0, "candidates": [], "cut": False,
             "weight_decay": 0.01, "restate_weight": 1.0}
 REWORDED = ("teacher", "ask", "reword", "rule", "keywords", "context")
 
@@ -93,7 +93,10 @@ class Trial:
         return prompt + target, weights + target_weights
 
     def freeze(self):
+        """cut: the tied embedding learns as the head alone, so nothing runs backwards through the frozen layers."""
         layers = self.model.model.layers
+        if self.s["cut"]:
+            layers[self.s["freeze_layers"]].register_forward_pre_hook(lambda _, args, kwargs: ((args[0].detach(), *args[1:]), kwargs), with_kwargs=True)
         for layer in layers[: self.s["freeze_layers"]]:
             layer.requires_grad_(False)
         if self.s["freeze_embedding"]:
@@ -147,33 +150,36 @@ class Trial:
         self.loss = loss.item()
 
     @torch.no_grad()
-    def generate(self, questions, beams=1, new_tokens=110):
-        """A list of candidates a question: text, and each token's log-probability."""
+    def generate(self, questions, kind="greedy", n=1, value=0, new_tokens=110):
+        """n candidates a question: text, and each token's log-probability. kind: greedy; beam: the n best openings of `value` tokens,
+        each finished greedily; sample: at temperature `value`."""
         self.model.eval()
         out = []
+        common = {"eos_token_id": self.end, "pad_token_id": self.end}
         for begin in range(0, len(questions), 64):
             prompts = [self.prompt(q) for q in questions[begin: begin + 64]]
             longest = max(map(len, prompts))
             ids = torch.tensor([[self.end] * (longest - len(p)) + p for p in prompts], device=self.device)
             mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self.device)
-            if beams > 1:
-                opened = self.model.generate(input_ids=ids, attention_mask=mask, do_sample=False, num_beams=beams, num_return_sequences=beams,
-                                             max_new_tokens=12, eos_token_id=self.end, pad_token_id=self.end)
-                ids = opened
-                mask = torch.cat([mask.repeat_interleave(beams, 0), torch.ones(len(opened), opened.shape[1] - longest, device=self.device, dtype=mask.dtype)], 1)
-            full = self.model.generate(input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=new_tokens,
-                                       eos_token_id=self.end, pad_token_id=self.end)
-            length = full.shape[1]
-            full_mask = torch.cat([mask, torch.ones(len(full), length - mask.shape[1], device=self.device, dtype=mask.dtype)], 1)
+            with torch.autocast(self.device, dtype=torch.bfloat16):
+                if kind == "beam":
+                    ids = self.model.generate(input_ids=ids, attention_mask=mask, do_sample=False, num_beams=n, num_return_sequences=n,
+                                              max_new_tokens=value, **common)
+                if kind == "sample":
+                    ids = ids.repeat_interleave(n, 0)
+                mask = torch.cat([mask.repeat_interleave(n, 0), torch.ones(len(ids), ids.shape[1] - longest, device=self.device, dtype=mask.dtype)], 1)
+                how = {"do_sample": True, "temperature": value, "top_k": 0} if kind == "sample" else {"do_sample": False}
+                full = self.model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=new_tokens, **how, **common)
+            full_mask = torch.cat([mask, torch.ones(len(full), full.shape[1] - mask.shape[1], device=self.device, dtype=mask.dtype)], 1)
             positions = (full_mask.cumsum(1) - 1).clamp(min=0)
             for part in range(0, len(full), 64):
                 f, m, p = full[part: part + 64], full_mask[part: part + 64], positions[part: part + 64]
                 logits = self.model(input_ids=f, attention_mask=m, position_ids=p).logits[:, longest - 1:-1].float()
                 logp = logits.log_softmax(-1).gather(-1, f[:, longest:, None])[..., 0]
                 for row, scores in zip(f[:, longest:].tolist(), logp.tolist()):
-                    n = row.index(self.end) + 1 if self.end in row else len(row)
-                    out.append({"text": self.tokenizer.decode(row[: n - (self.end in row)]).strip(), "logp": [round(x, 3) for x in scores[:n]]})
-        return [out[i: i + beams] for i in range(0, len(out), beams)]
+                    n_tokens = row.index(self.end) + 1 if self.end in row else len(row)
+                    out.append({"text": self.tokenizer.decode(row[: n_tokens - (self.end in row)]).strip(), "logp": [round(x, 3) for x in scores[:n_tokens]]})
+        return [out[i: i + n] for i in range(0, len(out), n)]
 
     def answer_of(self, text):
         return text.split("\n", 1)[1] if self.s["restate"] and "\n" in text else text
@@ -189,7 +195,7 @@ class Trial:
         items = [("people", r["question"], r["facts"]) for r in self.people]
         items += [(r["part"], r["question"], [r["fact"]]) for r in self.rows if r["part"] in ("reworded", "unseen", "refusal", "gold")]
         answers = self.generate([q for _, q, _ in items])
-        beams = self.generate([q for _, q, _ in items], self.s["beams"]) if self.s["beams"] > 1 else None
+        candidates = {" ".join(map(str, spec)): self.generate([q for _, q, _ in items], *spec) for spec in self.s["candidates"]}
         sums = collections.defaultdict(list)
         lines = []
         for i, ((part, question, mine), (best,)) in enumerate(zip(items, answers)):
@@ -197,8 +203,8 @@ class Trial:
             if part in ("people", "reworded"):
                 line["f1"], line["own"] = self.own(self.answer_of(best["text"]), mine)
                 sums[part].append((line["f1"], line["own"]))
-            if beams:
-                line["beams"] = beams[i]
+            if candidates:
+                line["candidates"] = {spec: found[i] for spec, found in candidates.items()}
             lines.append(line)
         with open(out, "a", encoding="utf8") as file:
             file.write("".join(json.dumps(line) + "\n" for line in lines))

@@ -32,12 +32,12 @@ constexpr int kGainSemantics = 1;  // raised only when the measured likelihood i
 constexpr std::size_t kFactsPerBatch = 8;
 constexpr double kSameFact = 0.8;  // Jaccard index of word triples
 
-using ByFact = std::map<RowId, std::vector<Candidate*>>;
+using ByFact = std::map<RowId, std::vector<JudgedPair*>>;
 
 struct Material {
   std::vector<FactRow> facts;
   std::map<RowId, FactSource> sources;  // by fact id
-  std::vector<Candidate> candidates;
+  std::vector<JudgedPair> candidates;
   std::vector<std::string> gold_questions;
 };
 
@@ -64,7 +64,7 @@ Material load(Database& db) {
   }
   for (PairRow& pair : list_pairs(db)) {
     if (pair.part == "gold") material.gold_questions.push_back(pair.question);
-    Candidate candidate;
+    JudgedPair candidate;
     candidate.scores = stored_scores(pair.scores);
     candidate.pair = std::move(pair);
     material.candidates.push_back(std::move(candidate));
@@ -86,7 +86,7 @@ std::string options_json(const CurateOptions& options, const ChatModel& judge) {
 std::string input_hash(const Material& material) {
   Sha256 hash;
   for (const FactRow& fact : material.facts) hash.update(fact.key + "\n");
-  for (const Candidate& candidate : material.candidates)
+  for (const JudgedPair& candidate : material.candidates)
     hash.update(candidate.pair.key + (candidate.pair.part == "gold" ? "g\n" : "\n"));
   return hash.hex();
 }
@@ -130,7 +130,7 @@ void judge_rules(Material& material, const std::vector<FactRow>& speakers, const
   std::map<RowId, bool> speaks;
   for (const FactRow& fact : speakers) speaks[fact.id] = true;
   const std::string name = main_name(material.facts);
-  for (Candidate& candidate : material.candidates) {
+  for (JudgedPair& candidate : material.candidates) {
     if (!candidate.pair.fact_id) {
       judge_free_pair(candidate);
       const bool refuses = candidate.pair.form == "unanswerable";
@@ -146,9 +146,9 @@ void judge_rules(Material& material, const std::vector<FactRow>& speakers, const
   }
 }
 
-ByFact by_fact(std::vector<Candidate>& candidates) {
+ByFact by_fact(std::vector<JudgedPair>& candidates) {
   ByFact groups;
-  for (Candidate& candidate : candidates)
+  for (JudgedPair& candidate : candidates)
     if (candidate.pair.fact_id) groups[*candidate.pair.fact_id].push_back(&candidate);
   return groups;
 }
@@ -162,10 +162,10 @@ double gain_key(const CurateOptions& options, const ChatModel& judge) {
   return static_cast<double>(hash64(judge.id() + "\x1f" + options.topic, kGainSemantics) >> 16);
 }
 
-void score_batch(Database& db, const std::vector<Candidate*>& batch, const CurateOptions& options, ChatModel& judge,
+void score_batch(Database& db, const std::vector<JudgedPair*>& batch, const CurateOptions& options, ChatModel& judge,
                  double key) {
   std::vector<QuestionAnswer> pairs;
-  for (const Candidate* candidate : batch) pairs.push_back({candidate->pair.question, candidate->pair.answer});
+  for (const JudgedPair* candidate : batch) pairs.push_back({candidate->pair.question, candidate->pair.answer});
   const std::vector<double> gains = likelihood_gains(judge, options.topic, pairs);
   db.transaction([&] {
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -178,7 +178,7 @@ void score_batch(Database& db, const std::vector<Candidate*>& batch, const Curat
 }
 
 // Measures what is not yet measured, a few facts at a time.
-void measure_likelihood(Database& db, const std::vector<std::vector<Candidate*>>& to_score,
+void measure_likelihood(Database& db, const std::vector<std::vector<JudgedPair*>>& to_score,
                         const CurateOptions& options, ChatModel& judge, Reporter& reporter) {
   const double key = gain_key(options, judge);
   std::int64_t total = 0, done = 0;
@@ -186,10 +186,10 @@ void measure_likelihood(Database& db, const std::vector<std::vector<Candidate*>>
   reporter.begin("measure wordings", total, "pairs");
   for (std::size_t begin = 0; begin < to_score.size(); begin += kFactsPerBatch) {
     stop_if_interrupted();
-    std::vector<Candidate*> batch;
+    std::vector<JudgedPair*> batch;
     for (std::size_t i = begin; i < std::min(to_score.size(), begin + kFactsPerBatch); ++i) {
       done += static_cast<std::int64_t>(to_score[i].size());
-      for (Candidate* candidate : to_score[i]) {
+      for (JudgedPair* candidate : to_score[i]) {
         const auto known = candidate->scores.find(score::kGainKey);
         if (known == candidate->scores.end() || known->second != key) batch.push_back(candidate);
       }
@@ -201,9 +201,9 @@ void measure_likelihood(Database& db, const std::vector<std::vector<Candidate*>>
 }
 
 // What a good question gains: the original's gain; of a fact without one, the mean of its three best wordings.
-double anchor_of(const std::vector<Candidate*>& of_fact) {
+double anchor_of(const std::vector<JudgedPair*>& of_fact) {
   std::vector<double> gains;
-  for (const Candidate* candidate : of_fact) {
+  for (const JudgedPair* candidate : of_fact) {
     const auto gain = candidate->scores.find(score::kGain);
     if (gain == candidate->scores.end()) continue;
     if (candidate->pair.form == "original") return gain->second;
@@ -215,8 +215,8 @@ double anchor_of(const std::vector<Candidate*>& of_fact) {
   return std::accumulate(gains.begin(), gains.begin() + static_cast<std::ptrdiff_t>(n), 0.0) / static_cast<double>(n);
 }
 
-std::string original_of(const std::vector<Candidate*>& of_fact) {
-  for (const Candidate* candidate : of_fact)
+std::string original_of(const std::vector<JudgedPair*>& of_fact) {
+  for (const JudgedPair* candidate : of_fact)
     if (candidate->pair.form == "original") return candidate->pair.question;
   return "";
 }
@@ -224,17 +224,17 @@ std::string original_of(const std::vector<Candidate*>& of_fact) {
 void judge_wordings(Database& db, Material& material, const CurateOptions& options, ChatModel& judge,
                     Reporter& reporter) {
   ByFact groups = by_fact(material.candidates);
-  std::vector<std::vector<Candidate*>> to_score;
+  std::vector<std::vector<JudgedPair*>> to_score;
   for (auto& [fact, group] : groups) {
-    std::vector<Candidate*> chosen = pick_for_scoring(group, options);
-    for (Candidate* candidate : group)
+    std::vector<JudgedPair*> chosen = pick_for_scoring(group, options);
+    for (JudgedPair* candidate : group)
       if (candidate->in() && candidate->pair.form == "original") chosen.push_back(candidate);
     to_score.push_back(std::move(chosen));
   }
   if (options.score_per_fact > 0) measure_likelihood(db, to_score, options, judge, reporter);
   for (auto& [fact, group] : groups) {
-    std::vector<Candidate*> doubtful;
-    for (Candidate* candidate : group)
+    std::vector<JudgedPair*> doubtful;
+    for (JudgedPair* candidate : group)
       if (is_from_teacher(candidate->pair.form) || candidate->pair.form == "derived") doubtful.push_back(candidate);
     judge_understanding(doubtful, anchor_of(group), original_of(group), options);
   }
@@ -242,16 +242,16 @@ void judge_wordings(Database& db, Material& material, const CurateOptions& optio
   for (auto& [fact, group] : groups) keep_best(group, options);
 }
 
-void write_verdicts(Database& db, const std::vector<Candidate>& candidates) {
+void write_verdicts(Database& db, const std::vector<JudgedPair>& candidates) {
   db.transaction([&] {
-    for (const Candidate& candidate : candidates) {
+    for (const JudgedPair& candidate : candidates) {
       set_pair_verdict(db, candidate.pair.id, candidate.in() ? "kept" : "rejected",
                        nlohmann::json(candidate.reasons).dump(), json_of(candidate.scores));
     }
   });
 }
 
-bool failed_any(const Candidate& candidate, std::initializer_list<const char*> gates) {
+bool failed_any(const JudgedPair& candidate, std::initializer_list<const char*> gates) {
   return std::any_of(candidate.reasons.begin(), candidate.reasons.end(), [gates](const std::string& reason) {
     return std::find(gates.begin(), gates.end(), reason) != gates.end();
   });
@@ -263,7 +263,7 @@ void count(const Material& material, StageReport& report) {
   for (const char* name : {"funnel parsed", "funnel well formed", "funnel grounded", "funnel distinct",
                            "funnel understood", "funnel kept", "kept", "rejected"})
     report.counts[name] = 0;
-  for (const Candidate& candidate : material.candidates) {
+  for (const JudgedPair& candidate : material.candidates) {
     report.counts[candidate.in() ? "kept" : "rejected"] += 1;
     for (const std::string& reason : candidate.reasons) report.counts["rejected " + reason] += 1;
     if (candidate.in() && candidate.pair.fact_id) facts[*candidate.pair.fact_id] = true;
@@ -307,8 +307,8 @@ StageReport curate(Workspace& workspace, const CurateOptions& options, ChatModel
     const FactIndex index(db, indexed_facts(speakers));
     judge_rules(material, speakers, index, judge);
     decontaminate(material.candidates, material.gold_questions);
-    std::vector<Candidate*> all;
-    for (Candidate& candidate : material.candidates) all.push_back(&candidate);
+    std::vector<JudgedPair*> all;
+    for (JudgedPair& candidate : material.candidates) all.push_back(&candidate);
     judge_by_search(all, index);
     judge_wordings(db, material, options, judge, reporter);
     write_verdicts(db, material.candidates);

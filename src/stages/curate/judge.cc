@@ -19,22 +19,22 @@ constexpr int kSearchDepth = 10;
 constexpr double kSearchBonus = 0.25;  // in units of gain share: search and likelihood agree rarely by chance
 constexpr double kVariety = 0.5;       // how much likeness to a kept wording costs
 
-bool is_teacher(const Candidate& candidate) {
+bool is_teacher(const JudgedPair& candidate) {
   return is_from_teacher(candidate.pair.form);
 }
 
 // Wordings that may be wrong: a teacher's, and those made of statements.
-bool is_doubtful(const Candidate& candidate) {
+bool is_doubtful(const JudgedPair& candidate) {
   return is_teacher(candidate) || candidate.pair.form == "derived";
 }
 
-double score_or(const Candidate& candidate, const char* name, double otherwise) {
+double score_or(const JudgedPair& candidate, const char* name, double otherwise) {
   const auto found = candidate.scores.find(name);
   return found == candidate.scores.end() ? otherwise : found->second;
 }
 
 // Quality of a wording for ranking; without likelihood the search rank alone speaks.
-double quality(const Candidate& candidate) {
+double quality(const JudgedPair& candidate) {
   // More than the original gains is mostly the answer's own words, so it counts no further.
   const double share = std::clamp(score_or(candidate, score::kGainShare, 0.5), -0.5, 1.2);
   const double rank = score_or(candidate, score::kSearchRank, 0);
@@ -55,13 +55,13 @@ bool points_away(const std::vector<std::string>& words) {
                      [](const std::string& word) { return word == "this" || word == "here" || word == "these"; });
 }
 
-int form_rank(const Candidate& candidate) {
+int form_rank(const JudgedPair& candidate) {
   if (candidate.pair.form == "original") return 0;
   return is_teacher(candidate) ? 2 : 1;
 }
 
 // True if a holds the question with more right than b.
-bool stronger(const Candidate& a, const Candidate& b) {
+bool stronger(const JudgedPair& a, const JudgedPair& b) {
   if (form_rank(a) != form_rank(b)) return form_rank(a) < form_rank(b);
   const double rank_a = score_or(a, score::kSearchRank, 0), rank_b = score_or(b, score::kSearchRank, 0);
   const double place_a = rank_a == 0 ? kSearchDepth + 1 : rank_a, place_b = rank_b == 0 ? kSearchDepth + 1 : rank_b;
@@ -101,7 +101,7 @@ bool asks_about_a_pronoun(std::string_view question) {
   return points_away(words) || std::find(words.begin(), words.end(), "it") != words.end();
 }
 
-void judge_by_rules(Candidate& candidate, const FactSource& source) {
+void judge_by_rules(JudgedPair& candidate, const FactSource& source) {
   const PairRow& pair = candidate.pair;
   judge_free_pair(candidate);
   for (const std::string& fault : evidence_faults(pair.answer, source.fact.quote, source.section_text,
@@ -118,7 +118,7 @@ void judge_by_rules(Candidate& candidate, const FactSource& source) {
   if (asks_about_a_pronoun(pair.question)) candidate.fail(gate::kBareLabel);
 }
 
-void judge_free_pair(Candidate& candidate) {
+void judge_free_pair(JudgedPair& candidate) {
   const PairRow& pair = candidate.pair;
   std::map<std::string, int> found = redact(pair.question).found;
   found.merge(redact(pair.answer).found);
@@ -139,11 +139,11 @@ bool has_garbled_word(std::string_view question, const std::set<std::string>& vo
   });
 }
 
-void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index) {
+void judge_by_search(std::vector<JudgedPair*>& candidates, const FactIndex& index) {
   std::set<RowId> asked;  // facts with a question of the document's own
-  for (const Candidate* candidate : candidates)
+  for (const JudgedPair* candidate : candidates)
     if (candidate->pair.fact_id && candidate->pair.form == "original") asked.insert(*candidate->pair.fact_id);
-  for (Candidate* candidate : candidates) {
+  for (JudgedPair* candidate : candidates) {
     if (!candidate->in() || !candidate->pair.fact_id) continue;
     const std::vector<FactHit> hits = index.search(candidate->pair.question, kSearchDepth);
     double rank = 0;
@@ -156,19 +156,19 @@ void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index
   }
 }
 
-std::vector<Candidate*> pick_for_scoring(std::vector<Candidate*> of_fact, const CurateOptions& options) {
-  std::erase_if(of_fact, [](const Candidate* candidate) { return !candidate->in() || !is_doubtful(*candidate); });
-  const auto place = [](const Candidate* candidate) {
+std::vector<JudgedPair*> pick_for_scoring(std::vector<JudgedPair*> of_fact, const CurateOptions& options) {
+  std::erase_if(of_fact, [](const JudgedPair* candidate) { return !candidate->in() || !is_doubtful(*candidate); });
+  const auto place = [](const JudgedPair* candidate) {
     const double rank = score_or(*candidate, score::kSearchRank, 0);
     return candidate->pair.form == "derived" ? -1 : rank == 0 ? 99 : rank;
   };
   std::stable_sort(of_fact.begin(), of_fact.end(),
-                   [&place](const Candidate* a, const Candidate* b) { return place(a) < place(b); });
+                   [&place](const JudgedPair* a, const JudgedPair* b) { return place(a) < place(b); });
   const auto most = static_cast<std::size_t>(options.score_per_fact > 0 ? options.score_per_fact : 1000);
-  std::vector<Candidate*> chosen;
+  std::vector<JudgedPair*> chosen;
   std::map<std::string, std::size_t> taken;  // by form: both kinds of teacher wordings get half of the places
-  for (Candidate* candidate : of_fact) {
-    const bool close = std::any_of(chosen.begin(), chosen.end(), [&](const Candidate* other) {
+  for (JudgedPair* candidate : of_fact) {
+    const bool close = std::any_of(chosen.begin(), chosen.end(), [&](const JudgedPair* other) {
       return wording_overlap(candidate->pair.question, other->pair.question) >= options.distinct_below;
     });
     std::size_t& n = taken[candidate->pair.form];
@@ -205,9 +205,9 @@ bool is_understood(const Fit& fit, double min_gain_share) {
   return *fit.gain_share >= (found_first ? min_gain_share / 2 : min_gain_share);
 }
 
-void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, std::string_view original,
+void judge_understanding(const std::vector<JudgedPair*>& of_fact, double anchor, std::string_view original,
                          const CurateOptions& options) {
-  for (Candidate* candidate : of_fact) {
+  for (JudgedPair* candidate : of_fact) {
     if (!candidate->in()) continue;
     Fit fit;
     fit.search_rank = static_cast<int>(score_or(*candidate, score::kSearchRank, 0));
@@ -223,12 +223,12 @@ void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, 
 namespace {
 
 // The wording that adds most: good, and unlike those already kept.
-std::size_t best_addition(const std::vector<Candidate*>& left, const std::vector<Candidate*>& kept) {
+std::size_t best_addition(const std::vector<JudgedPair*>& left, const std::vector<JudgedPair*>& kept) {
   std::size_t best = 0;
   double best_value = -1e9;
   for (std::size_t i = 0; i < left.size(); ++i) {
     double overlap = 0;
-    for (const Candidate* other : kept)
+    for (const JudgedPair* other : kept)
       overlap = std::max(overlap, wording_overlap(left[i]->pair.question, other->pair.question));
     left[i]->scores[score::kOverlap] = overlap;
     const double value = quality(*left[i]) - kVariety * overlap;
@@ -241,12 +241,12 @@ std::size_t best_addition(const std::vector<Candidate*>& left, const std::vector
 
 }  // namespace
 
-void keep_best(const std::vector<Candidate*>& of_fact, const CurateOptions& options) {
+void keep_best(const std::vector<JudgedPair*>& of_fact, const CurateOptions& options) {
   // Reworded and asked wordings take turns: ranked together, those asked of the answer win by repeating its words.
-  std::map<std::string, std::vector<Candidate*>> left;
-  for (Candidate* candidate : of_fact)
+  std::map<std::string, std::vector<JudgedPair*>> left;
+  for (JudgedPair* candidate : of_fact)
     if (candidate->in() && is_teacher(*candidate)) left[candidate->pair.form].push_back(candidate);
-  std::vector<Candidate*> kept;
+  std::vector<JudgedPair*> kept;
   const auto most = static_cast<std::size_t>(std::max(0, options.keep_per_fact));
   for (bool any = true; any && kept.size() < most;) {
     any = false;
@@ -259,10 +259,10 @@ void keep_best(const std::vector<Candidate*>& of_fact, const CurateOptions& opti
     }
   }
   for (auto& [form, candidates] : left)
-    for (Candidate* candidate : candidates) candidate->fail(gate::kNotAmongBest);
+    for (JudgedPair* candidate : candidates) candidate->fail(gate::kNotAmongBest);
 }
 
-void settle_between_facts(std::vector<Candidate>& candidates) {
+void settle_between_facts(std::vector<JudgedPair>& candidates) {
   // Only questions with the same telling words can clash; the sorted words bring exact ones together, one word more or
   // less is found by also filing each question under its words without one of them.
   std::map<std::string, std::vector<std::size_t>> files;
@@ -284,7 +284,7 @@ void settle_between_facts(std::vector<Candidate>& candidates) {
   for (const auto& [key, members] : files) {
     for (std::size_t a = 0; a < members.size(); ++a) {
       for (std::size_t b = a + 1; b < members.size() && candidates[members[a]].in(); ++b) {
-        Candidate &x = candidates[members[a]], &y = candidates[members[b]];
+        JudgedPair &x = candidates[members[a]], &y = candidates[members[b]];
         if (!y.in() || x.pair.fact_id == y.pair.fact_id || !same_telling_words(words[members[a]], words[members[b]]))
           continue;
         (stronger(x, y) ? y : x).fail(gate::kOtherFact);
@@ -293,11 +293,11 @@ void settle_between_facts(std::vector<Candidate>& candidates) {
   }
 }
 
-void decontaminate(std::vector<Candidate>& candidates, const std::vector<std::string>& gold_questions) {
+void decontaminate(std::vector<JudgedPair>& candidates, const std::vector<std::string>& gold_questions) {
   if (gold_questions.empty()) return;
   std::vector<std::set<std::string>> gold_words;
   for (const std::string& question : gold_questions) gold_words.push_back(stems_of(question));
-  for (Candidate& candidate : candidates) {
+  for (JudgedPair& candidate : candidates) {
     if (!candidate.in() || candidate.pair.part == "gold") continue;
     const std::set<std::string> words = stems_of(candidate.pair.question);
     for (std::size_t i = 0; i < gold_questions.size(); ++i) {

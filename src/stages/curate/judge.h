@@ -14,7 +14,7 @@
 
 namespace faqsmith {
 
-struct Candidate {
+struct JudgedPair {
   PairRow pair;
   std::vector<std::string> reasons;      // failed gates; empty = still in
   std::map<std::string, double> scores;  // written to pairs.scores
@@ -41,9 +41,9 @@ inline constexpr const char* kOverlap = "overlap";       // ROUGE-L with the nea
 
 // Rules on one pair: shape, privacy, invented terms, evidence. Forms that stood in the document or are built by rule
 // are spared the shape rules.
-void judge_by_rules(Candidate& candidate, const FactSource& source);
+void judge_by_rules(JudgedPair& candidate, const FactSource& source);
 // For pairs without a fact (questions to refuse, imported rows): privacy and orders only.
-void judge_free_pair(Candidate& candidate);
+void judge_free_pair(JudgedPair& candidate);
 
 // Three rules for facts whose document asks nothing itself: beside a question of its own, other words are wanted and
 // the likelihood is measured against it. A teacher that was asked to question a text talks of something else. known:
@@ -61,11 +61,11 @@ void judge_free_pair(Candidate& candidate);
                                     const std::function<int(std::string_view)>& n_tokens);
 
 // search_rank of each candidate that is still in. index: over the facts, without any teacher wording.
-void judge_by_search(std::vector<Candidate*>& candidates, const FactIndex& index);
+void judge_by_search(std::vector<JudgedPair*>& candidates, const FactIndex& index);
 
 // Of one fact's candidates, those worth measuring: distinct, best search rank first, at most `most`. The others that
 // are too close to a chosen one fail as near_duplicate; those beyond the limit as not_among_best.
-[[nodiscard]] std::vector<Candidate*> pick_for_scoring(std::vector<Candidate*> of_fact, const CurateOptions& options);
+[[nodiscard]] std::vector<JudgedPair*> pick_for_scoring(std::vector<JudgedPair*> of_fact, const CurateOptions& options);
 
 // What is known about how well a wording fits its fact.
 struct Fit {
@@ -92,16 +92,16 @@ inline constexpr double kTellingGain = 5;  // natural logarithm
 
 // The pass that applies it to one fact's doubtful candidates. anchor: the gain of the fact's original question, or of
 // its best wordings if it has none. original: that question, may be empty.
-void judge_understanding(const std::vector<Candidate*>& of_fact, double anchor, std::string_view original,
+void judge_understanding(const std::vector<JudgedPair*>& of_fact, double anchor, std::string_view original,
                          const CurateOptions& options);
 
 // Keeps the best keep_per_fact of the teacher's, trading quality against likeness to those already kept.
-void keep_best(const std::vector<Candidate*>& of_fact, const CurateOptions& options);
+void keep_best(const std::vector<JudgedPair*>& of_fact, const CurateOptions& options);
 
 // The same question for two facts: the fact that search prefers keeps it.
-void settle_between_facts(std::vector<Candidate>& candidates);
+void settle_between_facts(std::vector<JudgedPair>& candidates);
 
 // Nearly a question of the gold set: out.
-void decontaminate(std::vector<Candidate>& candidates, const std::vector<std::string>& gold_questions);
+void decontaminate(std::vector<JudgedPair>& candidates, const std::vector<std::string>& gold_questions);
 
 }  // namespace faqsmith

@@ -55,62 +55,84 @@ struct Reply {
 
 void store_block(Database& db, const TestMaterial& material, const std::string& run, const std::string& column,
                  const Block& block, const std::vector<Reply>& replies) {
-  db.transaction([&] {
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      AnswerRow row;
-      row.run = run;
-      row.pair_id = block[i]->pair.id;
-      row.model = column;
-      row.answer = replies[i].text;
-      row.refused = is_refusal(row.answer);
-      if (replies[i].cited && !row.refused) row.cited_fact_id = replies[i].cited->id;
-      std::map<std::string, double> values = material.score(*block[i], row.answer, row.refused, replies[i].cited);
-      values.insert(replies[i].values.begin(), replies[i].values.end());
-      row.metrics = json(values).dump();
-      add_answer(db, row);
-    }
-  });
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    AnswerRow row;
+    row.run = run;
+    row.pair_id = block[i]->pair.id;
+    row.model = column;
+    row.answer = replies[i].text;
+    row.refused = is_refusal(row.answer);
+    if (replies[i].cited && !row.refused) row.cited_fact_id = replies[i].cited->id;
+    std::map<std::string, double> values = material.score(*block[i], row.answer, row.refused, replies[i].cited);
+    values.insert(replies[i].values.begin(), replies[i].values.end());
+    row.metrics = json(values).dump();
+    add_answer(db, row);
+  }
 }
 
-std::vector<Reply> ask_model(const Block& block, const TestMaterial& material, const EvaluateOptions& options,
-                             ChatModel& model, const std::function<void(std::size_t)>& on_done,
-                             std::int64_t& n_tokens) {
+// What a model says to the questions of a block.
+struct Said {
+  std::vector<Reply> given;   // the answers as the bot gives them
+  std::vector<Reply> greedy;  // the model's first ones; empty if those are given
+};
+
+Reply make_reply(const TestItem& item, const TestMaterial& material, const ChatReply& chat) {
+  Reply reply;
+  if (chat.finish == Finish::Failed) {
+    // Counts as an answer without words: what a user would have seen.
+    log(LogLevel::Warning, fmt::format("evaluate: pair {} was not answered: {}", item.pair.id, chat.failure));
+    reply.values["failed"] = 1;
+  }
+  reply.text = std::string(trim(chat.text));
+  reply.cited = material.search(item.pair.question + " " + reply.text);
+  return reply;
+}
+
+void add_losses(const Block& block, const EvaluateOptions& options, ChatModel& model, std::vector<Reply>& replies) {
+  std::vector<ScoreRequest> requests;
+  for (const TestItem* item : block)
+    requests.push_back({bot_messages(options.topic, item->pair.question), item->pair.answer});
+  const std::vector<Score> scores = model.score(requests);
+  require(scores.size() == block.size(), "a chat model scores every request");
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (scores[i].n_tokens <= 0) continue;
+    replies[i].values["loss"] = -scores[i].log_probability / scores[i].n_tokens;
+    replies[i].values["loss_tokens"] = scores[i].n_tokens;
+  }
+}
+
+Said ask_model(const Block& block, const TestMaterial& material, const EvaluateOptions& options, int n_candidates,
+               ChatModel& model, const std::function<void(std::size_t)>& on_done, std::int64_t& n_tokens) {
   std::vector<ChatRequest> requests;
-  std::vector<ScoreRequest> to_score;
   for (const TestItem* item : block) {
-    const std::vector<Message> messages = bot_messages(options.topic, item->pair.question);
     ChatRequest request;
-    request.messages = messages;
+    request.messages = bot_messages(options.topic, item->pair.question);
     request.sampling.max_tokens = options.max_tokens;
     requests.push_back(std::move(request));
-    to_score.push_back({messages, item->pair.answer});
   }
-  const std::vector<ChatReply> chats = model.generate(requests, on_done);
-  const std::vector<Score> scores = model.score(to_score);
-  require(chats.size() == block.size() && scores.size() == block.size(), "a chat model answers every request");
-  std::vector<Reply> replies(block.size());
+  const auto considered = model.candidates(requests, n_candidates, on_done);
+  require(considered.size() == block.size(), "a chat model answers every request");
+  Said said;
   for (std::size_t i = 0; i < block.size(); ++i) {
-    if (chats[i].finish == Finish::Failed) {
-      // Counts as an answer without words: what a user would have seen.
-      log(LogLevel::Warning,
-          fmt::format("evaluate: pair {} was not answered: {}", block[i]->pair.id, chats[i].failure));
-      replies[i].values["failed"] = 1;
+    std::vector<ConsideredAnswer> answers;
+    for (const Candidate& candidate : considered[i]) {
+      n_tokens += candidate.reply.n_new_tokens;
+      answers.push_back({std::string(trim(candidate.reply.text)), candidate.opening_log_probability});
     }
-    n_tokens += chats[i].n_new_tokens;
-    replies[i].text = std::string(trim(chats[i].text));
-    replies[i].cited = material.search(block[i]->pair.question + " " + replies[i].text);
-    if (scores[i].n_tokens > 0) {
-      replies[i].values["loss"] = -scores[i].log_probability / scores[i].n_tokens;
-      replies[i].values["loss_tokens"] = scores[i].n_tokens;
-    }
+    const std::size_t chosen = material.choose(block[i]->pair.question, answers);
+    said.given.push_back(make_reply(*block[i], material, considered[i][chosen].reply));
+    if (n_candidates > 1) said.greedy.push_back(make_reply(*block[i], material, considered[i].front().reply));
   }
-  return replies;
+  add_losses(block, options, model, said.given);
+  return said;
 }
 
 void answer_with_model(Database& db, const TestMaterial& material, const std::string& run, const char* column,
                        const EvaluateOptions& options, ChatModel& model, Reporter& reporter) {
   const std::set<RowId> done_before = answered(db, run, column);
   const auto total = static_cast<std::int64_t>(material.items().size());
+  // The base model's many answers would tell no fact of the documents; it answers as it comes.
+  const int n_candidates = column == std::string_view(kTuned) ? options.candidates : 1;
   reporter.begin(fmt::format("answer with the {} model", column), total, "questions");
   const auto start = std::chrono::steady_clock::now();
   std::int64_t done = 0, n_tokens = 0;
@@ -119,9 +141,12 @@ void answer_with_model(Database& db, const TestMaterial& material, const std::st
     const auto after = done + static_cast<std::int64_t>(block.size());
     // A block is stored whole, so its first row speaks for it.
     if (!done_before.contains(block.front()->pair.id)) {
-      const std::vector<Reply> replies = ask_model(
-          block, material, options, model, [&](std::size_t) { reporter.update(++done, ""); }, n_tokens);
-      store_block(db, material, run, column, block, replies);
+      const Said said = ask_model(
+          block, material, options, n_candidates, model, [&](std::size_t) { reporter.update(++done, ""); }, n_tokens);
+      db.transaction([&] {
+        store_block(db, material, run, column, block, said.given);
+        if (!said.greedy.empty()) store_block(db, material, run, kGreedy, block, said.greedy);
+      });
     }
     done = after;
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -140,7 +165,7 @@ void answer_with_search(Database& db, const TestMaterial& material, const std::s
       const std::optional<FactRow> found = material.search(item->pair.question);
       replies.push_back({found ? found->answer : std::string(kRefusal), found, {}});
     }
-    store_block(db, material, run, kSearch, block, replies);
+    db.transaction([&] { store_block(db, material, run, kSearch, block, replies); });
   }
 }
 
@@ -151,6 +176,7 @@ std::string options_json(const EvaluateOptions& options, const ChatModel& base, 
   out["topic"] = options.topic;
   out["limit_per_part"] = options.limit_per_part;
   out["max_tokens"] = options.max_tokens;
+  out["candidates"] = options.candidates;
   return out.dump();
 }
 

@@ -273,10 +273,23 @@ TEST_F(Evaluate, WritesTheWholeComparisonAsJson) {
   const auto json = nlohmann::json::parse(read_file(options().report_folder / "report.json"));
   EXPECT_EQ(json.at("format"), "faqsmith-evaluation-1");
   EXPECT_EQ(json.at("items").size(), 37u);
-  EXPECT_EQ(json.at("items")[0].at("answers").size(), 3u);
+  EXPECT_EQ(json.at("items")[0].at("answers").size(), 4u);  // base, tuned, greedy, search
   EXPECT_EQ(json.at("items")[0].at("source").at("file"), "guide.md");
   EXPECT_EQ(json.at("comparisons")[0].at("metric"), "token_f1");
   EXPECT_GT(json.at("comparisons")[0].at("tuned_minus_base").at("low").get<double>(), 0.4);
+}
+
+TEST_F(Evaluate, ShowsTheFirstAnswerBesideTheOneThatSearchHelpedToChoose) {
+  tuned.considers = [](const ChatRequest& request) {
+    return std::vector<std::string>{answer_about("kernel"), know_it(request)};
+  };
+  const StageReport report = evaluate(*workspace, options(), base, tuned, silent);
+  EXPECT_DOUBLE_EQ(report.counts.at("reworded own_fact tuned"), 1.0);
+  EXPECT_NEAR(report.counts.at("reworded own_fact greedy"), 1.0 / (kFacts - 1), 1e-9);
+  EvaluateOptions alone = options();
+  alone.candidates = 1;
+  const StageReport greedy = evaluate(*workspace, alone, base, tuned, silent);
+  EXPECT_FALSE(greedy.counts.contains("reworded own_fact greedy"));
 }
 
 TEST(LossCurveFile, SkipsWhatItCannotRead) {

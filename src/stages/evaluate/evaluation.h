@@ -14,8 +14,11 @@ namespace faqsmith {
 
 // The columns. Names as in the table answers.
 inline constexpr const char* kBase = "base";
-inline constexpr const char* kTuned = "tuned";
+inline constexpr const char* kTuned = "tuned";  // as the bot answers: search has a say in which of its answers it gives
+inline constexpr const char* kGreedy =
+    "greedy";  // the tuned model's first answer, without that; absent if that is the bot's
 inline constexpr const char* kSearch = "search";
+inline constexpr const char* kColumns[] = {kBase, kTuned, kGreedy, kSearch};
 
 enum class Better { Higher, Lower, Neither };
 enum class Shown { Number, Percent };

@@ -34,6 +34,7 @@ TestMaterial::TestMaterial(Database& db, const EvaluateOptions& options) {
     if (const auto found = facts_.find(id); found != facts_.end()) searchable.push_back(found->second);
   }
   index_.emplace(db, indexed_facts(searchable, trained));
+  chooser_.emplace(*index_, searchable);
   // Every fact that a kept question asks for is a reference; facts that lost all their questions are not.
   Sha256 hash;
   std::set<RowId> asked;

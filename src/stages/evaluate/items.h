@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "faq/choice.h"
 #include "faq/metrics.h"
 #include "faq/retrieval.h"
 #include "stages/evaluate/evaluate.h"
@@ -29,6 +30,10 @@ class TestMaterial {
   [[nodiscard]] std::string hash() const { return hash_; }  // of everything an answer's score depends on
   // The trained fact that search finds for a text; nothing if no word is shared.
   [[nodiscard]] std::optional<FactRow> search(const std::string& text) const;
+  // The place of the answer that the bot gives.
+  [[nodiscard]] std::size_t choose(const std::string& question, const std::vector<ConsideredAnswer>& answers) const {
+    return chooser_->choose(question, answers);
+  }
   // All scores of an answer but its loss. cited: the trained fact that the bot would name as its source.
   [[nodiscard]] std::map<std::string, double> score(const TestItem& item, const std::string& answer, bool refused,
                                                     const std::optional<FactRow>& cited) const;
@@ -47,7 +52,8 @@ class TestMaterial {
   std::map<RowId, std::string> files_;
   std::vector<TestItem> items_;
   ReferencePool fact_references_, gold_references_;
-  std::optional<FactIndex> index_;  // of facts that have a pair in train
+  std::optional<FactIndex> index_;        // of facts that have a pair in train
+  std::optional<AnswerChooser> chooser_;  // over the same facts
   std::string hash_;
 };
 

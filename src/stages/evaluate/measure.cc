@@ -87,7 +87,7 @@ void compare_part(const std::string& part, const std::vector<Judged>& judged, st
   const auto n_facts = static_cast<std::size_t>(std::unique(clusters.begin(), clusters.end()) - clusters.begin());
   for (const Metric& metric : metrics_of(part)) {
     Comparison row{part, metric, {}, std::nullopt, std::nullopt, judged.size(), n_facts};
-    for (const char* column : {kBase, kTuned, kSearch}) {
+    for (const char* column : kColumns) {
       if (const auto value = mean(judged, column, metric.name)) row.value[column] = *value;
     }
     if (row.value.empty()) continue;
@@ -100,7 +100,7 @@ void compare_part(const std::string& part, const std::vector<Judged>& judged, st
 // Over all parts but unseen, where refusing is as right as answering.
 void add_refusal_precision(Evaluation& out) {
   Comparison row{"all", {"refusal_precision", "refusal precision", Better::Higher, Shown::Percent}, {}, {}, {}, 0, 0};
-  for (const char* column : {kBase, kTuned, kSearch}) {
+  for (const char* column : kColumns) {
     RefusalCounts counts;
     for (const EvaluatedItem& item : out.items) {
       const auto answer = item.answers.find(column);

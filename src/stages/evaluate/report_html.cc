@@ -82,10 +82,11 @@ std::string comparison_row(const Comparison& row) {
   }
   const bool on_unit_scale = row.metric.name != "loss";
   return fmt::format(
-      "<tr><td>{}</td><td>{}</td><td class=\"tuned\">{}</td><td>{}</td><td>{}</td><td class=\"dim\">{}</td><td "
+      "<tr><td>{}</td><td>{}</td><td class=\"tuned\">{}</td><td>{}</td><td>{}</td><td>{}</td><td "
+      "class=\"dim\">{}</td><td "
       "class=\"wide\">{}</td></tr>\n",
-      escape_html(row.metric.label), value_cell(row, kBase), value_cell(row, kTuned), value_cell(row, kSearch),
-      difference, bounds, on_unit_scale ? gain_chart(row) : "");
+      escape_html(row.metric.label), value_cell(row, kBase), value_cell(row, kTuned), value_cell(row, kGreedy),
+      value_cell(row, kSearch), difference, bounds, on_unit_scale ? gain_chart(row) : "");
 }
 
 std::string comparison_section(const Evaluation& evaluation) {
@@ -93,11 +94,13 @@ std::string comparison_section(const Evaluation& evaluation) {
       "<section><h2>Base against tuned</h2><p class=\"dim\">Intervals hold the true difference in 95 of 100 such tests "
       "(bootstrap over facts, " +
       std::to_string(kResamples) +
-      " draws). Search alone returns the fact that full-text search ranks first.</p>"
+      " draws). Tuned is the bot as it answers: of the answers that the model considers, search over the trained facts "
+      "helps to choose one. Greedy is the model's first answer, without that. Search alone returns the fact that "
+      "full-text search ranks first.</p>"
       "<div class=\"legend\"><span><i class=\"k-base\"></i>base</span><span><i class=\"k-tuned\"></i>tuned, band: "
       "interval of the gain</span>"
       "<span><i class=\"k-search tick\"></i>search alone</span></div><div "
-      "class=\"scroll\"><table><tr><th></th><th>base</th><th>tuned</th><th>search</th>"
+      "class=\"scroll\"><table><tr><th></th><th>base</th><th>tuned</th><th>greedy</th><th>search</th>"
       "<th>tuned − base</th><th>95% interval</th><th></th></tr>\n";
   std::string last;
   for (const Comparison& row : evaluation.comparisons) {
@@ -173,7 +176,7 @@ std::string item_block(const EvaluatedItem& item) {
       "class=\"answers\">",
       escape_html(item.part), escape_html(item.question), chips(item));
   out += answer_box("r", "expected", item.reference);
-  for (const char* column : {kTuned, kBase, kSearch}) {
+  for (const char* column : {kTuned, kGreedy, kBase, kSearch}) {
     const auto answer = item.answers.find(column);
     if (answer == item.answers.end()) continue;
     std::string title = column;

@@ -27,7 +27,7 @@ Json comparison_json(const Comparison& row) {
               {"better", better_name(row.metric.better)},
               {"items", row.n_items},
               {"facts", row.n_facts}};
-  for (const char* column : {kBase, kTuned, kSearch}) {
+  for (const char* column : kColumns) {
     const auto value = row.value.find(column);
     out[column] = value == row.value.end() ? Json(nullptr) : Json(value->second);
   }
