@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -47,14 +48,15 @@ SourceFinder::SourceFinder(Database& db) {
     facts_[fact.id] = std::move(fact);
   }
   index_.emplace(db, indexed_facts(facts, trained));
-  chooser_.emplace(*index_, facts);
+  chooser_.emplace(db, facts, trained,
+                   [&](const FactRow& fact) { return join(sections.at(fact.section_id).heading_path, "\n"); });
 }
 
-std::size_t SourceFinder::choose(std::string_view question, const std::vector<Candidate>& considered) const {
+const Candidate& SourceFinder::choose(std::string_view question, const std::vector<Candidate>& considered) const {
   std::vector<ConsideredAnswer> answers;
   for (const Candidate& candidate : considered)
     answers.push_back({std::string(trim(candidate.reply.text)), candidate.opening_log_probability});
-  return chooser_->choose(question, answers);
+  return considered[chooser_->choose(question, answers)];
 }
 
 std::optional<Citation> SourceFinder::find(std::string_view question, std::string_view answer) const {
@@ -74,7 +76,7 @@ double SourceFinder::support(const Citation& citation, std::string_view answer) 
 }
 
 Answer judge_answer(const Question& question, const std::string& text, const SourceFinder& finder) {
-  Answer out{question.id, question.text, text, is_refusal(text), std::nullopt, 0};
+  Answer out{.id = question.id, .question = question.text, .answer = text, .refused = is_refusal(text)};
   if (out.refused) return out;
   out.source = finder.find(question.text, text);
   if (out.source) out.score = finder.support(*out.source, text);
@@ -85,6 +87,7 @@ std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel
                                const AnswerOptions& options, Reporter& reporter) {
   std::vector<Answer> answers;
   if (questions.size() > 1) reporter.begin("answer", static_cast<std::int64_t>(questions.size()), "questions");
+  const int n_candidates = candidates_for(model.n_parameters(), options.candidates);
   for (std::size_t begin = 0; begin < questions.size(); begin += kBlock) {
     stop_if_interrupted();
     const std::size_t end = std::min(questions.size(), begin + kBlock);
@@ -97,10 +100,14 @@ std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel
     std::int64_t done = static_cast<std::int64_t>(begin);
     const auto on_done = [&](std::size_t) { reporter.update(++done, ""); };
     std::vector<ChatReply> replies;
-    if (options.candidates > 1) {
-      const auto considered = model.candidates(requests, options.candidates, on_done);
-      for (std::size_t i = begin; i < end; ++i)
-        replies.push_back(considered[i - begin][finder.choose(questions[i].text, considered[i - begin])].reply);
+    std::vector<std::optional<double>> confidence(end - begin);
+    if (n_candidates > 1) {
+      const auto considered = model.candidates(requests, n_candidates, on_done);
+      for (std::size_t i = begin; i < end; ++i) {
+        const Candidate& chosen = finder.choose(questions[i].text, considered[i - begin]);
+        replies.push_back(chosen.reply);
+        confidence[i - begin] = chosen.confidence();
+      }
     } else {
       replies = model.generate(requests, on_done);
     }
@@ -112,6 +119,7 @@ std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel
                     "shorten the question");
       }
       answers.push_back(judge_answer(questions[i], std::string(trim(reply.text)), finder));
+      answers.back().confidence = confidence[i - begin];
     }
   }
   if (questions.size() > 1) reporter.end(fmt::format("{} answers", answers.size()));
@@ -154,9 +162,10 @@ std::string answer_json(const Answer& answer) {
     if (answer.source->page) source["page"] = *answer.source->page;
   }
   const Json id = answer.id.empty() ? Json(nullptr) : Json::parse(answer.id);
+  const Json confidence = answer.confidence ? Json(std::round(1000 * *answer.confidence) / 1000) : Json(nullptr);
   const Json out = {
       {"id", id},         {"question", answer.question}, {"answer", answer.answer}, {"refused", answer.refused},
-      {"source", source}, {"score", answer.score}};
+      {"source", source}, {"score", answer.score},       {"confidence", confidence}};
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -25,16 +25,19 @@ struct Question {
 };
 
 struct Answer {
-  std::string id, question, answer;
+  std::string id = {}, question = {}, answer = {};
   bool refused = false;
-  std::optional<Citation> source;  // none if refused, or if no training fact shares a word
+  std::optional<Citation> source = std::nullopt;  // none if refused, or if no training fact shares a word
   double score = 0;  // share of the answer's words that stand in the cited fact, 0 to 1; 0 without a source
+  // The model's probability of this answer's opening, 0 to 1; none if it considered no other (decisions/0006).
+  std::optional<double> confidence = std::nullopt;
 };
 
 struct AnswerOptions {
-  std::string topic;   // for the bot's system prompt
-  Sampling sampling;   // greedy by default
-  int candidates = 1;  // answers that the model considers, one of which is chosen (faq/choice.h); greedy only
+  std::string topic;  // for the bot's system prompt
+  Sampling sampling;  // greedy by default
+  // Answers that the model considers, one of which is chosen (faq/choice.h); 0: by its size. Needs greedy sampling.
+  int candidates = 1;
 };
 
 // The facts that were trained, searchable. Keeps the database open for as long as it lives.
@@ -45,8 +48,8 @@ class SourceFinder {
   [[nodiscard]] std::optional<Citation> find(std::string_view question, std::string_view answer) const;
   // Share of the answer's content words that stand in the cited fact, 0 to 1.
   [[nodiscard]] double support(const Citation& citation, std::string_view answer) const;
-  // Which of the answers that a model considered the bot gives: its place.
-  [[nodiscard]] std::size_t choose(std::string_view question, const std::vector<Candidate>& considered) const;
+  // Which of the answers that a model considered the bot gives.
+  [[nodiscard]] const Candidate& choose(std::string_view question, const std::vector<Candidate>& considered) const;
   [[nodiscard]] std::size_t n_facts() const { return facts_.size(); }
 
  private:

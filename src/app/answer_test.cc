@@ -74,21 +74,31 @@ TEST_F(AnswerTest, AnswerIsTheModelsTextAndTheSourceIsTheNearestTrainedFact) {
   EXPECT_EQ(answers[0].score, 1.0);
 }
 
+const AnswerOptions kConsider{.topic = "", .sampling = {}, .candidates = 4};
+
 TEST_F(AnswerTest, SearchHelpsToChooseAmongTheModelsOwnAnswers) {
   add("birds.md", "Birds", "Where do birds sleep?", "Birds sleep in trees.", "train");
+  for (int i = 0; i < 40; ++i) {  // a word tells little among two facts, much among forty
+    const std::string name = "thing" + std::to_string(i);
+    add(name + ".md", name, "What is " + name + "?", name + " is a thing.", "train");
+  }
   FakeChatModel model([](const ChatRequest&) { return "Cats eat fish and mice."; });
   model.considers = [](const ChatRequest&) {
     return std::vector<std::string>{"Cats eat fish and mice.", "Birds sleep in a tree."};
   };
   const SourceFinder finder(workspace_->db());
   const Question question{"1", "where would a bird sleep"};
-  EXPECT_EQ(answer_all({question}, model, finder, {.candidates = 4}, silent_)[0].answer, "Birds sleep in a tree.");
-  EXPECT_EQ(answer_all({question}, model, finder, {}, silent_)[0].answer, "Cats eat fish and mice.");
+  EXPECT_EQ(answer_all({question}, model, finder, kConsider, silent_)[0].answer, "Birds sleep in a tree.");
+  const auto greedy = answer_all({question}, model, finder, {}, silent_)[0];
+  EXPECT_EQ(greedy.answer, "Cats eat fish and mice.");
+  EXPECT_FALSE(greedy.confidence);
   std::string shown;
-  Conversation talk(model, &finder, {.candidates = 4});
+  Conversation talk(model, &finder, kConsider);
   const Answer answer = talk.say(question.text, [&](std::string_view piece) { return shown += piece, true; });
   EXPECT_EQ(answer.answer, "Birds sleep in a tree.");
   EXPECT_EQ(shown, answer.answer);
+  EXPECT_NEAR(answer.confidence.value_or(0), std::exp(-2.0), 1e-12);
+  EXPECT_NE(answer_json(answer).find("\"confidence\":0.135"), std::string::npos);
   EXPECT_EQ(answer.source->file, "birds.md");
 }
 

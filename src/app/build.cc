@@ -24,8 +24,10 @@ std::vector<Answer> sample_answers(Database& db, const Evaluation& evaluation) {
     for (const auto& item : evaluation.items) {
       const auto tuned = item.answers.find(kTuned);
       if (samples.size() == kSamples || item.part != part || tuned == item.answers.end()) continue;
-      if (seen.insert(item.reference).second)
-        samples.push_back(judge_answer({"", item.question}, tuned->second.text, finder));
+      if (!seen.insert(item.reference).second) continue;
+      samples.push_back(judge_answer({"", item.question}, tuned->second.text, finder));
+      const auto confidence = tuned->second.values.find("confidence");
+      if (confidence != tuned->second.values.end()) samples.back().confidence = confidence->second;
     }
   }
   return samples;

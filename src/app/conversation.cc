@@ -35,17 +35,20 @@ std::vector<Message> Conversation::messages_for(const std::string& question) con
               "ask a shorter question");
 }
 
-ChatReply Conversation::consider(const ChatRequest& request, const std::string& question,
-                                 const std::function<bool(std::string_view)>& on_text) {
-  const auto considered = model_.candidates({request}, options_.candidates);
-  ChatReply reply = considered.front()[finder_->choose(question, considered.front())].reply;
-  if (on_text && !reply.text.empty()) (void)on_text(trim(reply.text));
-  return reply;
-}
-
 Answer Conversation::say(const std::string& question, const std::function<bool(std::string_view)>& on_text) {
   const ChatRequest request{.messages = messages_for(question), .sampling = options_.sampling, .json_schema = ""};
-  const ChatReply reply = considers() ? consider(request, question, on_text) : model_.stream(request, on_text);
+  std::optional<double> confidence;
+  ChatReply reply;
+  const int n_candidates = finder_ == nullptr ? 1 : candidates_for(model_.n_parameters(), options_.candidates);
+  if (n_candidates > 1) {  // then the answer is chosen before its first word is shown, and comes as one piece
+    const auto considered = model_.candidates({request}, n_candidates);
+    const Candidate& chosen = finder_->choose(question, considered.front());
+    reply = chosen.reply;
+    confidence = chosen.confidence();
+    if (on_text && !reply.text.empty()) (void)on_text(trim(reply.text));
+  } else {
+    reply = model_.stream(request, on_text);
+  }
   if (reply.finish == Finish::Failed)
     throw Error(Kind::Input, "the model gave no answer: " + reply.failure, "ask again, or use /reset");
   const std::string text(trim(reply.text));
@@ -54,8 +57,9 @@ Answer Conversation::say(const std::string& question, const std::function<bool(s
   if (finder_ != nullptr) {
     last_ = judge_answer({"", question}, text, *finder_);
   } else {
-    last_ = Answer{"", question, text, false, std::nullopt, 0};
+    last_ = Answer{.question = question, .answer = text};
   }
+  last_->confidence = confidence;
   return *last_;
 }
 

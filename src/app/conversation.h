@@ -25,10 +25,6 @@ class Conversation {
 
  private:
   [[nodiscard]] std::vector<Message> messages_for(const std::string& question) const;
-  [[nodiscard]] bool considers() const { return finder_ != nullptr && options_.candidates > 1; }
-  // The answer is chosen before its first word is shown, so it comes as one piece.
-  ChatReply consider(const ChatRequest& request, const std::string& question,
-                     const std::function<bool(std::string_view)>& on_text);
   ChatModel& model_;
   const SourceFinder* finder_;
   AnswerOptions options_;

@@ -167,9 +167,11 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
       fmt::format("{} steps, {} tokens, {} fine-tuning", training.steps, human_count(training.tokens),
                   training.method == Method::Full ? "full" : "LoRA"),
       train_seconds(speed, training));
+  const double candidates =
+      candidates_for(student.n_parameters(), evaluate_options(config, workspace.folder()).candidates);
   add("evaluate", fmt::format("{} questions to two models", human_count(counts.test_items)),
-      counts.test_items * ((kBaseAnswerTokens + config.number("bot.candidates") * kTunedAnswerTokens) / speed.write +
-                           2 * kScoredTokens / speed.read));
+      counts.test_items *
+          ((kBaseAnswerTokens + candidates * kTunedAnswerTokens) / speed.write + 2 * kScoredTokens / speed.read));
   const auto engine =
       static_cast<std::uint64_t>(teacher.n_parameters()) * sizeof(float) + EngineOptions{}.kv_cache_bytes / 4;
   out.memory_bytes = std::max(training.memory_bytes, engine);

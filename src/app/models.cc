@@ -27,16 +27,9 @@ constexpr KnownModel kModels[] = {{
     .licence = "Apache-2.0",
 }};
 
-std::string file_sha256(const fs::path& path) {
-  const MappedFile map(path);
-  Sha256 hash;
-  hash.update({reinterpret_cast<const char*>(map.bytes().data()), map.bytes().size()});
-  return hash.hex();
-}
-
 bool has_hash(const fs::path& path, const char* sha256) {
   std::error_code error;
-  return fs::is_regular_file(path, error) && fs::file_size(path, error) > 0 && file_sha256(path) == sha256;
+  return fs::is_regular_file(path, error) && fs::file_size(path, error) > 0 && sha256_file(path) == sha256;
 }
 
 std::string last_lines(const std::string& output) {

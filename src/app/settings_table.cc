@@ -21,8 +21,9 @@ constexpr Setting kSettings[] = {
      "Time that build may take, e.g. 20m; wordings and steps are scaled to fit; empty: no limit"},
     {"bot.max_tokens", Integer, "128", 8, 1024, "", "Longest answer that ask and chat give, in tokens"},
     {"bot.temperature", Number, "0", 0, 2, "", "Randomness of ask and chat; 0: always the likeliest token"},
-    {"bot.candidates", Integer, "8", 1, 32, "",
-     "Answers that the tuned bot considers; search over the trained facts helps to choose. 1: its first one, as it is"},
+    {"bot.candidates", Integer, "0", 0, 32, "",
+     "Answers that the tuned bot considers; search over the trained facts helps to choose one. 1: its first, word by "
+     "word; 0: 8 for models below 0.5B parameters, else 1"},
     {"bot.topic", Text, "", 0, 0, "",
      "What the documents are about, e.g. 'the Debian system'; stands in the bot's system prompt, so changing it "
      "retrains"},
@@ -97,6 +98,8 @@ constexpr Setting kSettings[] = {
     {"train.patience", Integer, kFromStage, 0, 1000, "",
      "Validations without improvement before training stops; 0: never"},
     {"train.save_every", Integer, kFromStage, 1, 100000, "", "Steps between two resumable checkpoints"},
+    {"train.keep_runs", Integer, kFromStage, 1, 1000, "",
+     "Run folders (checkpoints) that stay when a new run is finished, the newest ones"},
 
     {"lora.rank", Integer, kFromStage, 1, 1024, "", "Rank of the adapter"},
     {"lora.alpha", Number, kFromStage, 0.01, 10000, "", "Scale of the adapter is alpha / rank"},

@@ -93,6 +93,7 @@ constexpr Bound<TrainStageOptions> kTrainStage[] = {
     {"train.vary_questions", &TrainStageOptions::vary_questions},
     {"train.openings", &TrainStageOptions::openings},
     {"train.opening_tokens", &TrainStageOptions::opening_tokens},
+    {"train.keep_runs", &TrainStageOptions::keep_runs},
 };
 constexpr Bound<LoraConfig> kLora[] = {
     {"lora.rank", &LoraConfig::rank},

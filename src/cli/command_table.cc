@@ -117,15 +117,18 @@ constexpr Command kCommands[] = {
     {"ask", "Use", "Ask the bot one question, or a file of them", "[QUESTION]", 0, 1,
      "Prints the model's own answer and the training fact that it is nearest to, with its file and heading. With "
      "--batch, each "
-     "output line is {id, question, answer, refused, source: {file, heading, quote}, score}; score is the share of the "
-     "answer's "
-     "words that stand in the cited fact.",
+     "output line is {id, question, answer, refused, source: {file, heading, quote}, score, confidence}; score is the "
+     "share of the answer's words that stand in the cited fact, confidence the model's own probability of the answer's "
+     "first words. A small tuned model considers several answers and search over the trained facts helps to choose "
+     "one; "
+     "--set bot.candidates=1 gives its first answer as it is.",
      "faqsmith ask -w bot \"How do I upgrade?\"\nfaqsmith ask -w bot \"How do I upgrade?\" --base     # what the "
      "untuned model says\n"
      "faqsmith ask -w bot --batch questions.jsonl --out answers.jsonl",
      kAskFlags, run_ask},
     {"chat", "Use", "Talk with the bot in the terminal", "", 0, 0,
-     "Answers stream; the conversation is remembered as far as the model's context reaches. /source shows where the "
+     "Answers stream (those of small models, which consider several, come whole); the conversation is remembered as "
+     "far as the model's context reaches. /source shows where the "
      "last answer "
      "comes from, /reset forgets, /quit leaves.",
      "faqsmith chat -w bot", kChatFlags, run_chat},

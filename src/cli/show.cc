@@ -58,7 +58,8 @@ std::string source_text(const Answer& answer, bool colour) {
   const std::string heading = last == std::string::npos ? source.heading : source.heading.substr(last + 3);
   const std::string out =
       fmt::format("{}source: {}{}{}", dim, source.file, page, heading.empty() ? "" : ", \"" + heading + "\"");
-  return fmt::format("{} (support {:.0f}%){}", out, answer.score * 100, plain);
+  const std::string sure = answer.confidence ? fmt::format(", confidence {:.0f}%", *answer.confidence * 100) : "";
+  return fmt::format("{} (support {:.0f}%{}){}", out, answer.score * 100, sure, plain);
 }
 
 std::string answer_text(const Answer& answer, bool colour) {

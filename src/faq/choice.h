@@ -4,6 +4,7 @@
 // Measured on the Debian FAQ's hand-written questions: docs/decisions/0006.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,16 +21,18 @@ struct ConsideredAnswer {
 
 class AnswerChooser {
  public:
-  // index: over these facts, the trained ones; it must outlive this object.
-  AnswerChooser(const FactIndex& index, const std::vector<FactRow>& facts);
+  // facts: the trained ones. pairs: any; a fact's own question is its first original or derived one. headings_of: the
+  // headings above a fact, as search words. Keeps a reference to db.
+  AnswerChooser(Database& db, const std::vector<FactRow>& facts, const std::vector<PairRow>& pairs,
+                const std::function<std::string(const FactRow&)>& headings_of);
 
   // The place of the answer to give, 0 if there is nothing to choose between. answers: the greedy one first. A model
   // whose greedy answer is a refusal refuses: search finds something for any question.
   [[nodiscard]] std::size_t choose(std::string_view question, const std::vector<ConsideredAnswer>& answers) const;
 
  private:
-  const FactIndex& index_;
   ReferencePool facts_;  // by id
+  FactIndex index_;      // without the teacher's wordings: they are many, and would drown the facts' own words
 };
 
 }  // namespace faqsmith

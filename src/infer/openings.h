@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "infer/scheduler.h"
-#include "text/tokenizer.h"
 #include "tensor/device.h"
+#include "text/tokenizer.h"
 
 namespace faqsmith {
 
 struct OpeningsOptions {
-  int width = 8;    // openings a prompt
-  int length = 6;   // tokens of an opening
+  int width = 8;   // openings a prompt
+  int length = 6;  // tokens of an opening
 };
 
 struct Opening {

@@ -1,4 +1,5 @@
-// Beam search against one written plainly over naive logits in float64, and against the engine's own generate and score.
+// Beam search against one written plainly over naive logits in float64, and against the engine's own generate and
+// score.
 #include "infer/openings.h"
 
 #include <gtest/gtest.h>
@@ -129,8 +130,8 @@ TEST_F(OpeningsTest, AFullEngineAndATightCacheChangeNothing) {
   const auto all = prompts(6);
   const auto wide = engine()->openings(all, {.width = 4, .length = 9});
   const std::size_t page = forecast_forward(config_, Compute::F32, {}).page;
-  const auto narrow =
-      engine({.max_sequences = 3, .step_rows = 7, .kv_cache_bytes = 6 * page})->openings(all, {.width = 4, .length = 9});
+  const auto narrow = engine({.max_sequences = 3, .step_rows = 7, .kv_cache_bytes = 6 * page})
+                          ->openings(all, {.width = 4, .length = 9});
   for (std::size_t i = 0; i < all.size(); ++i) {
     ASSERT_EQ(wide[i].list.size(), narrow[i].list.size());
     for (std::size_t k = 0; k < wide[i].list.size(); ++k)

@@ -16,4 +16,11 @@ std::vector<std::vector<Candidate>> ChatModel::candidates(const std::vector<Chat
   return out;
 }
 
+int candidates_for(std::int64_t n_parameters, int wanted) {
+  constexpr std::int64_t kSmall = 500'000'000;
+  constexpr int kConsidered = 8;
+  if (wanted > 0) return wanted;
+  return n_parameters < kSmall ? kConsidered : 1;
+}
+
 }  // namespace faqsmith

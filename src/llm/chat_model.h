@@ -1,6 +1,8 @@
 // One interface to "a chat model", whatever stands behind it: the stages know nothing of weights, caches or batches.
 // Local models run in this process (llm/local_model.h).
 #pragma once
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -54,6 +56,7 @@ struct Score {
 struct Candidate {
   ChatReply reply = {};
   double opening_log_probability = 0;  // of its first words, where the model decides what to say; natural logarithm
+  [[nodiscard]] double confidence() const { return std::min(1.0, std::exp(opening_log_probability)); }
 };
 
 class ChatModel {
@@ -78,5 +81,9 @@ class ChatModel {
   [[nodiscard]] virtual std::int64_t n_parameters() const = 0;
   [[nodiscard]] virtual std::string id() const = 0;  // name and hash: part of every stage key
 };
+
+// How many answers a bot on this model considers where the user asks for `wanted`; 0 = by size: eight below 0.5B
+// parameters, where the model often hesitates and eight cost little more than one, else one, which streams.
+[[nodiscard]] int candidates_for(std::int64_t n_parameters, int wanted);
 
 }  // namespace faqsmith

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "sys/map_guard.h"
 
 namespace faqsmith {
@@ -74,6 +75,27 @@ std::string read_file(const fs::path& path, std::size_t max_bytes) {
   }
   ::close(fd);
   return out;
+}
+
+std::string sha256_file(const fs::path& path) {
+  const int fd = open_or_throw(path, O_RDONLY, "read");
+  Sha256 hash;
+  try {
+    (void)regular_size(fd, path);
+    std::string piece(std::size_t{1} << 20, '\0');
+    for (;;) {
+      const ssize_t n = ::read(fd, piece.data(), piece.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) throw_errno("read", path);
+      if (n == 0) break;
+      hash.update({piece.data(), static_cast<std::size_t>(n)});
+    }
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+  ::close(fd);
+  return hash.hex();
 }
 
 void write_file_atomic(const fs::path& path, std::string_view bytes) {

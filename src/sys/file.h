@@ -13,6 +13,8 @@ namespace fs = std::filesystem;
 
 [[nodiscard]] std::string read_file(const fs::path& path, std::size_t max_bytes = std::size_t{1} << 31);
 
+[[nodiscard]] std::string sha256_file(const fs::path& path);  // in hex; reads piece by piece: any size, little memory
+
 // Writes a temporary file in the same folder, fsyncs it, renames it over path and fsyncs the folder: a reader (or a
 // crash) sees the old bytes or the new ones, never a mixture.
 void write_file_atomic(const fs::path& path, std::string_view bytes);

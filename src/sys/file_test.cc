@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "sys/map_guard.h"
 
 namespace faqsmith {
@@ -61,6 +62,16 @@ TEST_F(Files, AMapThatShrankIsNoticed) {
   EXPECT_NO_THROW(map.revalidate());
   fs::resize_file(folder_ / "m", 100);
   EXPECT_THROW(map.revalidate(), Error);
+}
+
+TEST_F(Files, HashesAFileOfAnySizePieceByPiece) {
+  const std::string large((std::size_t{5} << 20) / 2 + 7, 'x');
+  write_file_atomic(folder_ / "large", large);
+  write_file_atomic(folder_ / "none", "");
+  EXPECT_EQ(sha256_file(folder_ / "large"), sha256_hex(large));
+  EXPECT_EQ(sha256_file(folder_ / "none"), sha256_hex(""));
+  EXPECT_THROW((void)sha256_file(folder_ / "absent"), Error);
+  EXPECT_THROW((void)sha256_file(folder_), Error);
 }
 
 TEST_F(Files, AMapCutShortWhileItIsReadEndsWithAWord) {

@@ -38,11 +38,6 @@ SafeTensorToWrite to_write(std::string name, const Shape& shape, const float* da
   return {std::move(name), dims_of(shape), {data, static_cast<std::size_t>(shape.size())}};
 }
 
-std::string hash_file(const fs::path& path) {
-  const MappedFile file(path);
-  return sha256_hex({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
-}
-
 void read_into(const SafetensorsFile& file, const std::string& name, const Shape& shape, float* out) {
   const SafeTensor* tensor = file.find_tensor(name);
   if (!tensor || tensor->shape != dims_of(shape)) {
@@ -105,7 +100,7 @@ void write_checkpoint(const fs::path& run, CheckpointKind kind, const Manifest& 
   for (const TrainedTensor& tensor : tensors)
     list.push_back(to_write(tensor.name, tensor.value.shape, tensor.value.data));
   write_safetensors(aside / kWeightsFile, list, SafeFloat::F32, {{"format", "pt"}});
-  FileHashes files = {{kWeightsFile, hash_file(aside / kWeightsFile)}};
+  FileHashes files = {{kWeightsFile, sha256_file(aside / kWeightsFile)}};
   if (moments) {
     list.clear();
     for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -114,7 +109,7 @@ void write_checkpoint(const fs::path& run, CheckpointKind kind, const Manifest& 
       list.push_back(to_write("v." + tensors[i].name, both.v.shape(), both.v.data()));
     }
     write_safetensors(aside / kOptimizerFile, list, SafeFloat::F32, {});
-    files[kOptimizerFile] = hash_file(aside / kOptimizerFile);
+    files[kOptimizerFile] = sha256_file(aside / kOptimizerFile);
   }
   write_file_atomic(aside / kManifestFile, manifest_to_json(manifest, files));
   sync_folder(aside);
@@ -156,7 +151,7 @@ Manifest verify_checkpoint(const fs::path& checkpoint) {
     const fs::path path = checkpoint / name;
     if (!fs::exists(path))
       throw Error(Kind::Input, path.string() + " is missing", "an older checkpoint is used if there is one");
-    if (hash_file(path) != hash)
+    if (sha256_file(path) != hash)
       throw Error(Kind::Input, path.string() + " is damaged: its SHA-256 is not the manifest's",
                   "an older checkpoint is used if there is one");
   }

@@ -25,7 +25,7 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kStage = "evaluate";
-constexpr int kSemantics = 1;
+constexpr int kSemantics = 2;
 constexpr std::size_t kBlock = 32;  // questions answered at once; part of no result, so not of the key
 
 using Block = std::vector<const TestItem*>;
@@ -121,6 +121,7 @@ Said ask_model(const Block& block, const TestMaterial& material, const EvaluateO
     }
     const std::size_t chosen = material.choose(block[i]->pair.question, answers);
     said.given.push_back(make_reply(*block[i], material, considered[i][chosen].reply));
+    if (n_candidates > 1) said.given.back().values["confidence"] = considered[i][chosen].confidence();
     if (n_candidates > 1) said.greedy.push_back(make_reply(*block[i], material, considered[i].front().reply));
   }
   add_losses(block, options, model, said.given);
@@ -132,7 +133,8 @@ void answer_with_model(Database& db, const TestMaterial& material, const std::st
   const std::set<RowId> done_before = answered(db, run, column);
   const auto total = static_cast<std::int64_t>(material.items().size());
   // The base model's many answers would tell no fact of the documents; it answers as it comes.
-  const int n_candidates = column == std::string_view(kTuned) ? options.candidates : 1;
+  const int n_candidates =
+      column == std::string_view(kTuned) ? candidates_for(model.n_parameters(), options.candidates) : 1;
   reporter.begin(fmt::format("answer with the {} model", column), total, "questions");
   const auto start = std::chrono::steady_clock::now();
   std::int64_t done = 0, n_tokens = 0;
@@ -176,7 +178,7 @@ std::string options_json(const EvaluateOptions& options, const ChatModel& base, 
   out["topic"] = options.topic;
   out["limit_per_part"] = options.limit_per_part;
   out["max_tokens"] = options.max_tokens;
-  out["candidates"] = options.candidates;
+  out["candidates"] = candidates_for(tuned.n_parameters(), options.candidates);
   return out.dump();
 }
 

@@ -16,7 +16,7 @@ struct EvaluateOptions {
   std::string topic;          // of the bot's system prompt
   int limit_per_part = 0;     // test items of each part, chosen by hash; 0 = all
   int max_tokens = 128;       // longest answer
-  int candidates = 8;         // answers that the bot considers (faq/choice.h); 1: its greedy one alone
+  int candidates = 0;         // answers that the bot considers (faq/choice.h); 1: its greedy one alone; 0: by its size
   fs::path report_folder;     // empty: <workspace>/runs/evaluate-<key>
   fs::path training_metrics;  // metrics.jsonl of the train run; empty or missing: no loss curve
 };

@@ -34,7 +34,10 @@ TestMaterial::TestMaterial(Database& db, const EvaluateOptions& options) {
     if (const auto found = facts_.find(id); found != facts_.end()) searchable.push_back(found->second);
   }
   index_.emplace(db, indexed_facts(searchable, trained));
-  chooser_.emplace(*index_, searchable);
+  chooser_.emplace(db, searchable, trained, [this](const FactRow& fact) {
+    const auto section = sections_.find(fact.section_id);
+    return section == sections_.end() ? std::string() : join(section->second.heading_path, "\n");
+  });
   // Every fact that a kept question asks for is a reference; facts that lost all their questions are not.
   Sha256 hash;
   std::set<RowId> asked;

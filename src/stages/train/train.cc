@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -71,11 +72,6 @@ std::vector<Example> render(const std::vector<PairRow>& pairs, const ChatTemplat
   return examples;
 }
 
-std::string hash_of_file(const fs::path& path) {
-  const MappedFile file(path);
-  return sha256_hex({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
-}
-
 // A row says "done", but its folder is gone or empty: then the stage has to run again.
 void forget_lost_run(Workspace& workspace, const std::string& key) {
   const auto last = last_stage_run(workspace.db(), kStage);
@@ -84,6 +80,20 @@ void forget_lost_run(Workspace& workspace, const std::string& key) {
   if (!list_checkpoints(run, CheckpointKind::Last).empty() || !list_checkpoints(run, CheckpointKind::Best).empty())
     return;
   end_stage_run(workspace.db(), last->id, "failed", "{}", "its checkpoints are gone");
+}
+
+// Every change of pairs or settings trains into a new folder: without this a workspace grows by gigabytes a day.
+void remove_older_runs(const fs::path& runs, const fs::path& current, int keep, Reporter& reporter) {
+  std::vector<std::pair<fs::file_time_type, fs::path>> older;
+  for (const auto& entry : fs::directory_iterator(runs)) {
+    const bool is_run = entry.is_directory() && entry.path().filename().string().starts_with("train-");
+    if (is_run && entry.path() != current) older.emplace_back(entry.last_write_time(), entry.path());
+  }
+  std::sort(older.begin(), older.end(), std::greater<>());
+  std::size_t n = 0;
+  for (std::size_t i = static_cast<std::size_t>(std::max(1, keep)) - 1; i < older.size(); ++i, ++n)
+    fs::remove_all(older[i].second);
+  if (n > 0) reporter.note(fmt::format("removed {} older run{} (train.keep_runs)", n, n == 1 ? "" : "s"));
 }
 
 void fill_counts(StageReport& report, const TrainData& data, const TrainResult& result, const TrainForecast& forecast) {
@@ -137,7 +147,7 @@ StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOp
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
   const TrainData data = read_train_data(workspace.db(), chat, options);
-  const std::string base_hash = hash_of_file(options.base_model);
+  const std::string base_hash = sha256_file(options.base_model);
   const StageIdentity identity{.stage = kStage,
                                .semantics = kSemantics,
                                .options_json = options_json(options.train),
@@ -145,7 +155,7 @@ StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOp
                                                         hash_examples(data.validation) + hash_examples(data.held_out)),
                                .seed = options.train.seed};
   forget_lost_run(workspace, identity.key());
-  return run_stage(workspace, identity, [&](StageReport& report) {
+  const StageReport done = run_stage(workspace, identity, [&](StageReport& report) {
     const TrainForecast forecast = forecast_training(cpu, info.config, data, options.train);
     note_plan(data, forecast, reporter);
     ModelFile model = load_model(options.base_model, HashFile::No);
@@ -153,6 +163,9 @@ StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOp
                                      options.train, run_folder(workspace.runs(), report.key), reporter);
     fill_counts(report, data, result, forecast);
   });
+  if (!done.up_to_date)
+    remove_older_runs(workspace.runs(), run_folder(workspace.runs(), done.key), options.keep_runs, reporter);
+  return done;
 }
 
 fs::path finished_train_run(Database& db, const fs::path& runs) {

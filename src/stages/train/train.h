@@ -22,6 +22,7 @@ struct TrainStageOptions {
   // cost. A fact's own question and its plain form always carry the whole answer.
   double openings = 0.75;
   int opening_tokens = 16;
+  int keep_runs = 2;  // run folders that stay once a new run is finished, the newest; each is several times the model
 };
 
 // What would be trained: the rows of the parts, rendered. Test parts (reworded, unseen, refusal, gold) become held_out.

@@ -80,6 +80,24 @@ TEST_F(TrainStage, OtherSettingsAreAnotherRun) {
   EXPECT_NE(first.key, second.key);
 }
 
+TEST_F(TrainStage, OldRunsGoTheNewestStay) {
+  options_.train.steps = 2;
+  std::vector<fs::path> folders;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    options_.train.seed = seed;
+    (void)run();
+    folders.push_back(finished_train_run(workspace_.db(), workspace_.runs()));
+  }
+  fs::create_directory(workspace_.runs() / "exports");
+  EXPECT_FALSE(fs::exists(folders[0]));
+  EXPECT_TRUE(fs::exists(folders[1]));
+  options_.keep_runs = 1;
+  options_.train.seed = 1;
+  (void)run();
+  EXPECT_FALSE(fs::exists(folders[1]) || fs::exists(folders[2]));
+  EXPECT_TRUE(fs::exists(folders[0]) && fs::exists(workspace_.runs() / "exports"));
+}
+
 TEST_F(TrainStage, ALostRunFolderIsTrainedAgain) {
   (void)run();
   fs::remove_all(finished_train_run(workspace_.db(), workspace_.runs()));
