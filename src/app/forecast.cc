@@ -23,6 +23,7 @@ constexpr double kFormsPerFact = 1.8;       // the document's own question and i
 constexpr double kRuleShare = 0.7;          // of the wordings by rule, what is kept
 constexpr double kRewordedShare = 0.85;     // of the training rows, those in other words than the document's
 constexpr double kPromptTokens = 34;        // of a training row: system turn, question, template
+constexpr double kLongQuestionTokens = 30;  // by which the longest question passes the mean one
 constexpr double kScoredTokens = 100;       // one likelihood: prompt and answer
 constexpr double kBaseAnswerTokens = 65, kTunedAnswerTokens = 45;  // one evaluated answer
 constexpr double kStartSeconds = 3;                                // loading a model, opening files
@@ -34,7 +35,7 @@ struct Floor {
   double wordings, steps;  // share of those wanted; optimizer steps
 };
 constexpr Floor kFloors[] = {{1, 450}, {0.5, 450}, {0.5, 250}, {0.25, 250}, {0.05, 20}};
-constexpr double kLeastSamples = 4, kLeastScored = 2;
+constexpr double kLeastSamples = 4, kLeastScored = 4;
 constexpr std::int64_t kLeastSteps = 20;
 
 using Clock = std::chrono::steady_clock;
@@ -50,13 +51,15 @@ std::string filler(int words) {
   return text;
 }
 
-// The data that training would see, in shape only.
-TrainData shape_of_data(double n_rows, double row_tokens) {
+// The data that training would see, in shape only: rows of mean length and the longest one, which sets the memory.
+TrainData shape_of_data(double n_rows, double row_tokens, double longest) {
   TrainData data;
   Example example;
   example.ids.assign(static_cast<std::size_t>(row_tokens), 0);
   example.trained.assign(static_cast<std::size_t>(row_tokens), true);
   data.train.assign(static_cast<std::size_t>(std::max(1.0, n_rows)), example);
+  data.train.back().ids.resize(static_cast<std::size_t>(longest), 0);
+  data.train.back().trained.resize(static_cast<std::size_t>(longest), true);
   return data;
 }
 
@@ -145,8 +148,11 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
                              const LlamaConfig& student, const MachineSpeed& speed) {
   const GenerateForecast generated = forecast_generate(workspace, generate_options(config), teacher);
   const PairCounts counts = count_pairs(generated, config);
-  const TrainForecast training = forecast_training(
-      detect_cpu(), student, shape_of_data(counts.train_rows, row_tokens(generated, config)), train_options(config));
+  const TrainForecast training =
+      forecast_training(detect_cpu(), student,
+                        shape_of_data(counts.train_rows, row_tokens(generated, config),
+                                      kPromptTokens + kLongQuestionTokens + config.number("generate.answer_tokens")),
+                        train_options(config));
   BuildForecast out;
   out.n_facts = generated.n_facts;
   out.n_pairs = static_cast<std::int64_t>(counts.train_rows);
@@ -174,7 +180,7 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
           ((kBaseAnswerTokens + candidates * kTunedAnswerTokens) / speed.write + 2 * kScoredTokens / speed.read));
   const auto engine =
       static_cast<std::uint64_t>(teacher.n_parameters()) * sizeof(float) + EngineOptions{}.kv_cache_bytes / 4;
-  out.memory_bytes = std::max(training.memory_bytes, engine);
+  out.memory_bytes = static_cast<std::uint64_t>(kSafety * static_cast<double>(std::max(training.memory_bytes, engine)));
   return out;
 }
 
