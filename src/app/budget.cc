@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/stage_options.h"
@@ -83,8 +84,9 @@ BudgetFit Budget::fit(ModelShelf& models, const MachineSpeed& speed) {
   return fit;
 }
 
-void Budget::fit_training(const ModelShelf& models, const MachineSpeed& speed, double evaluate_s) {
-  if (limit_s_ == 0) return;
+double Budget::fit_training(const ModelShelf& models, const MachineSpeed& speed, double evaluate_s) {
+  if (limit_s_ == 0) return 0;
+  const double left_s = std::max(1.0, limit_s_ - elapsed_s() - evaluate_s);
   std::string rows = key_;
   for (const char* part : {"train", "validation"})
     for (const PairRow& pair : list_pairs_in(workspace_.db(), part)) rows += pair.key;
@@ -93,18 +95,19 @@ void Budget::fit_training(const ModelShelf& models, const MachineSpeed& speed, d
   const Json known = decision.value("training", Json::object());
   if (known.is_object() && known.value("key", "") == rows && known.contains("steps") && known["steps"].is_string()) {
     set(config_, kSteps, known["steps"].get<std::string>());
-    return;
+    return left_s;
   }
   const std::int64_t planned = config_.integer(kSteps);
   set(config_, kSteps, wanted_steps_);
   const TrainForecast all =
       forecast_train_stage(workspace_, models.cpu(), train_stage_options(config_, models.base_path()));
-  const std::int64_t steps = steps_in(limit_s_ - elapsed_s() - evaluate_s, speed, all);
+  const std::int64_t steps = steps_in(left_s, speed, all);
   if (planned > 0 && steps != planned)
     reporter_.note(fmt::format("training steps: {} (planned {}), by the time that is left", steps, planned));
   set(config_, kSteps, std::to_string(steps));
   decision["training"] = {{"key", rows}, {"steps", config_.text(kSteps)}};
   write_file_atomic(file_of(workspace_), decision.dump(2) + "\n");
+  return left_s;
 }
 
 }  // namespace faqsmith

@@ -19,7 +19,8 @@ class Budget {
   // Before generation: lowers config's wordings and steps until the forecast fits.
   [[nodiscard]] BudgetFit fit(ModelShelf& models, const MachineSpeed& speed);
   // Before training: sets config's steps to what the rest of the time allows, evaluate_s for the last stage left over.
-  void fit_training(const ModelShelf& models, const MachineSpeed& speed, double evaluate_s);
+  // Returns the seconds that training may take; 0: no limit.
+  [[nodiscard]] double fit_training(const ModelShelf& models, const MachineSpeed& speed, double evaluate_s);
   [[nodiscard]] double elapsed_s() const;
 
  private:

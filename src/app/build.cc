@@ -49,7 +49,7 @@ BuildResult build(Workspace& workspace, Config& config, Reporter& reporter, cons
   result.budget_changes = fit.changes;
   for (const std::string_view stage : {"generate", "curate", "split", "train", "evaluate"}) {
     stop_if_interrupted();
-    if (stage == "train") budget.fit_training(models, speed, fit.forecast.stages.back().seconds);
+    if (stage == "train") context.train_s = budget.fit_training(models, speed, fit.forecast.stages.back().seconds);
     result.stages.push_back(run_pipeline_stage(stage, context));
   }
   const EvaluateOptions options = evaluate_options(config, workspace.folder());

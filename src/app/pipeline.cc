@@ -36,7 +36,8 @@ StageReport run_split(PipelineContext& c) {
 
 StageReport run_train(PipelineContext& c) {
   c.models.drop();  // training needs the memory
-  const TrainStageOptions options = train_stage_options(c.config, c.models.base_path());
+  TrainStageOptions options = train_stage_options(c.config, c.models.base_path());
+  options.train.seconds = c.train_s;
   StageReport report = train_stage(c.workspace, c.models.cpu(), options, c.reporter);
   const std::string model = c.config.text("model");
   const bool is_path = fs::exists(model);

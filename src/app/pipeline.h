@@ -16,6 +16,7 @@ struct PipelineContext {
   const Config& config;
   Reporter& reporter;
   ModelShelf& models;
+  double train_s = 0;  // what training may take, in seconds; 0: no limit
 };
 
 struct StageEntry {

@@ -29,6 +29,7 @@ struct TrainState {
   double best_loss = 0;         // validation, a token
   std::int64_t best_step = -1;  // -1: no validation yet
   int validations_since_best = 0;
+  std::int64_t planned_steps = 0;  // fewer than the options', where time ran short; 0 = theirs
   bool finished = false;
 };
 

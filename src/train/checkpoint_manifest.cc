@@ -24,6 +24,7 @@ Json state_to_json(const TrainState& s) {
           {"best_loss", s.best_loss},
           {"best_step", s.best_step},
           {"validations_since_best", s.validations_since_best},
+          {"planned_steps", s.planned_steps},
           {"finished", s.finished}};
 }
 
@@ -42,6 +43,7 @@ TrainState state_from_json(const Json& j) {
   s.best_loss = j.at("best_loss");
   s.best_step = j.at("best_step");
   s.validations_since_best = j.at("validations_since_best");
+  s.planned_steps = j.value("planned_steps", std::int64_t{0});
   s.finished = j.at("finished");
   return s;
 }

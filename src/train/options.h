@@ -34,6 +34,9 @@ struct TrainOptions {
   double clip_norm = 1.0;  // global L2 norm of the gradient; 0 = off
   std::int64_t steps = 0;  // optimizer steps; 0 = epochs decide
   double epochs = 3;
+  // The loop is to end within about so many seconds: on a machine that turns out slower it takes fewer steps, and says
+  // so. 0 = no limit, and the same bytes for the same run.
+  double seconds = 0;
   std::int64_t rows_per_step = 16;   // examples a step
   std::int64_t tokens_per_step = 0;  // if > 0: a step takes examples up to this many tokens instead
   std::int64_t micro_tokens = 2560;  // tokens of one forward and backward pass: sets the memory, not the result

@@ -1,6 +1,6 @@
 // The training loop. Promise: the same data, settings, base model, processor and thread count give the same final
-// bytes, also when the run was killed and resumed any number of times; a step with a non-finite or spiking loss changes
-// nothing.
+// bytes, also when the run was killed and resumed any number of times (without TrainOptions::seconds); a step with a
+// non-finite or spiking loss changes nothing.
 #pragma once
 #include <string>
 #include <utility>

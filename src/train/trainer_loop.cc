@@ -88,6 +88,7 @@ void TrainerLoop::resume() {
     manifest_.state = found->manifest.state;
     optimizer_->set_updates(manifest_.state.updates);
     order_.seek(manifest_.state.position);
+    if (manifest_.state.planned_steps > 0) options_.steps = manifest_.state.planned_steps;
     reporter_.note(fmt::format("training goes on after step {} of {}", manifest_.state.step, options_.steps));
   }
   if (!manifest_.state.finished) metrics_.emplace(run_ / "metrics.jsonl", manifest_.state.step);
@@ -97,11 +98,13 @@ TrainResult TrainerLoop::run() {
   TrainState& state = manifest_.state;
   if (state.finished) return result();
   const auto start = std::chrono::steady_clock::now();
+  first_step_ = state.step;
   reporter_.begin(fmt::format("train ({})", method_name(options_.method)), options_.steps, "steps");
   while (state.step < options_.steps && !out_of_patience()) {
     const auto step_start = std::chrono::steady_clock::now();
     const StepOutcome outcome = step();
     record(outcome, seconds_since(step_start));
+    fit_into_time(seconds_since(start));
     if (state.bad_steps >= options_.max_bad_steps) roll_back();
     if (state.step % options_.validate_every == 0 || state.step == options_.steps) validate();
     const bool due = state.step % options_.save_every == 0 && state.step < options_.steps;
@@ -189,6 +192,23 @@ void TrainerLoop::record(const StepOutcome& outcome, double seconds) {
   std::string detail = fmt::format("loss {:.3f}", outcome.loss);
   if (state.best_step >= 0) detail += fmt::format(", best validation {:.3f}", state.best_loss);
   reporter_.update(state.step, detail + fmt::format(", {} tok/s", human_count(rate)));
+}
+
+// The forecast came from two seconds of a processor that others may use too. The schedule goes on from where it is to
+// the new end, so that the last steps still have a small learning rate.
+void TrainerLoop::fit_into_time(double seconds) {
+  constexpr std::int64_t kEvery = 10;
+  constexpr double kWorthIt = 0.97;  // less than 3% fewer steps are not worth a word
+  TrainState& state = manifest_.state;
+  const std::int64_t done = state.step - first_step_;
+  if (options_.seconds <= 0 || done == 0 || done % kEvery != 0) return;
+  const double left = (options_.seconds - seconds) * static_cast<double>(done) / seconds;
+  const std::int64_t affordable = state.step + std::max<std::int64_t>(kEvery, static_cast<std::int64_t>(left));
+  if (static_cast<double>(affordable) >= kWorthIt * static_cast<double>(options_.steps)) return;
+  reporter_.note(fmt::format("training steps: {} instead of {}, because this machine has become slower", affordable,
+                             options_.steps));
+  options_.steps = state.planned_steps = affordable;
+  reporter_.begin(fmt::format("train ({})", method_name(options_.method)), options_.steps, "steps");
 }
 
 void TrainerLoop::roll_back() {

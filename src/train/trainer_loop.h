@@ -27,6 +27,7 @@ class TrainerLoop {
   StepOutcome step();
   [[nodiscard]] bool is_bad(double loss, double norm) const;
   void record(const StepOutcome& outcome, double seconds);
+  void fit_into_time(double seconds);  // since run() began
   void roll_back();
   [[nodiscard]] double validation_loss();
   void validate();
@@ -46,7 +47,8 @@ class TrainerLoop {
   DataOrder order_;
   std::vector<Pack> validation_packs_;
   std::optional<MetricsFile> metrics_;
-  std::int64_t capacity_ = 0;  // tokens of a pack
+  std::int64_t capacity_ = 0;    // tokens of a pack
+  std::int64_t first_step_ = 0;  // of this process
   double last_loss_ = 0, optimizer_seconds_ = 0, zero_seconds_ = 0, seconds_ = 0;
   std::vector<double> rates_;  // tokens a second of each step of this process
 };

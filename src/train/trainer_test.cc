@@ -190,6 +190,19 @@ TEST_F(Trainer, AKilledRunEndsWithTheSameBytes) {
   }
 }
 
+TEST_F(Trainer, TakesFewerStepsWhereTimeRunsShortAndRemembersIt) {
+  options_.steps = 4000;
+  options_.seconds = 1e-3;  // spent before the first ten steps are
+  const TrainResult result = run("short");
+  EXPECT_EQ(result.steps, 20);
+  EXPECT_FALSE(result.stopped_early);
+  EXPECT_EQ(run("short").steps, 20);  // resumed: finished
+  options_.seconds = 0;
+  options_.steps = 40;
+  options_.seconds = 1e6;
+  EXPECT_EQ(run("enough").steps, 40);
+}
+
 TEST_F(Trainer, AFinishedRunReturnsAtOnce) {
   (void)run("done");
   const auto before = fs::last_write_time(newest("done", CheckpointKind::Last) / "manifest.json");
