@@ -60,11 +60,11 @@ def number(value):
 def report_table(workspace):
     """The comparison and the funnel of a workspace's report.json, as Markdown."""
     report = json.loads((ROOT / workspace / "runs" / "report.json").read_text(encoding="utf8"))
-    out = ["| part | measure | items (facts) | base | tuned | search | tuned − base [95%] |", "|---|---|---|---|---|---|---|"]
+    out = ["| part | measure | items (facts) | base | tuned | greedy | search | tuned − base [95%] |", "|---|---|---|---|---|---|---|---|"]
     for row in report["comparisons"]:
         d = row.get("tuned_minus_base")
         change = f"{d['difference']:+.3f} [{d['low']:+.3f}, {d['high']:+.3f}]" if d else "–"
-        cells = " | ".join(number(row.get(column)) for column in ("base", "tuned", "search"))
+        cells = " | ".join(number(row.get(column)) for column in ("base", "tuned", "greedy", "search"))
         out.append(f"| {row['part']} | {row['metric']} | {row['items']} ({row['facts']}) | {cells} | {change} |")
     steps = [f"{step['name']} {step['count']:,.0f}" for step in report["funnel"]]
     return "\n".join(out) + "\n\nFunnel: " + " → ".join(steps) + "."
