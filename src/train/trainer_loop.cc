@@ -48,6 +48,7 @@ GraphLimits graph_limits(const TrainData& data, const TrainOptions& resolved) {
 TrainerLoop::TrainerLoop(const Cpu& cpu, const BaseModel& base, Weights& weights, const TrainData& data,
                          const TrainOptions& resolved, const fs::path& run, Reporter& reporter)
     : cpu_(cpu), data_(data), options_(resolved), run_(run), reporter_(reporter), order_(data.train, resolved.seed) {
+  wanted_steps_ = resolved.steps;
   manifest_ = {.fingerprint = make_fingerprint(base, data, resolved),
                .base_name = base.name,
                .base_sha256 = base.sha256,
@@ -97,14 +98,14 @@ void TrainerLoop::resume() {
 TrainResult TrainerLoop::run() {
   TrainState& state = manifest_.state;
   if (state.finished) return result();
-  const auto start = std::chrono::steady_clock::now();
+  start_ = std::chrono::steady_clock::now();
   first_step_ = state.step;
   reporter_.begin(fmt::format("train ({})", method_name(options_.method)), options_.steps, "steps");
   while (state.step < options_.steps && !out_of_patience()) {
     const auto step_start = std::chrono::steady_clock::now();
     const StepOutcome outcome = step();
     record(outcome, seconds_since(step_start));
-    fit_into_time(seconds_since(start));
+    fit_into_time();
     if (state.bad_steps >= options_.max_bad_steps) roll_back();
     if (state.step % options_.validate_every == 0 || state.step == options_.steps) validate();
     const bool due = state.step % options_.save_every == 0 && state.step < options_.steps;
@@ -113,7 +114,7 @@ TrainResult TrainerLoop::run() {
   }
   state.finished = true;
   save(CheckpointKind::Last);
-  seconds_ = seconds_since(start);
+  seconds_ = seconds_since(start_);
   reporter_.end(fmt::format("{} steps, loss {:.3f} a token", state.step, last_loss_) +
                 (state.best_step >= 0
                      ? fmt::format(", best validation loss {:.3f} at step {}", state.best_loss, state.best_step)
@@ -194,19 +195,24 @@ void TrainerLoop::record(const StepOutcome& outcome, double seconds) {
   reporter_.update(state.step, detail + fmt::format(", {} tok/s", human_count(rate)));
 }
 
-// The forecast came from two seconds of a processor that others may use too. The schedule goes on from where it is to
-// the new end, so that the last steps still have a small learning rate.
-void TrainerLoop::fit_into_time(double seconds) {
+// The forecast came from two seconds of a processor that others may use too. Every ten steps the rest is planned anew
+// by the speed so far, up to what was wanted; the schedule goes on from where it is to the new end, so that the last
+// steps have a small learning rate in any case.
+void TrainerLoop::fit_into_time() {
   constexpr std::int64_t kEvery = 10;
-  constexpr double kWorthIt = 0.97;  // less than 3% fewer steps are not worth a word
+  constexpr double kWorthIt = 0.05;  // a smaller change is not worth a word
   TrainState& state = manifest_.state;
   const std::int64_t done = state.step - first_step_;
-  if (options_.seconds <= 0 || done == 0 || done % kEvery != 0) return;
-  const double left = (options_.seconds - seconds) * static_cast<double>(done) / seconds;
-  const std::int64_t affordable = state.step + std::max<std::int64_t>(kEvery, static_cast<std::int64_t>(left));
-  if (static_cast<double>(affordable) >= kWorthIt * static_cast<double>(options_.steps)) return;
-  reporter_.note(fmt::format("training steps: {} instead of {}, because this machine has become slower", affordable,
-                             options_.steps));
+  if (done == 1) second_step_start_ = std::chrono::steady_clock::now();
+  const std::int64_t planned = options_.steps - state.step;
+  if (options_.seconds <= 0 || planned <= 0 || done == 0 || done % kEvery != 0) return;
+  const double step_s = seconds_since(second_step_start_) / static_cast<double>(done - 1);
+  const auto left = static_cast<std::int64_t>((options_.seconds - seconds_since(start_)) / step_s);
+  const std::int64_t affordable = std::min(state.step + std::max(left, std::min(kEvery, planned)), wanted_steps_);
+  const double change = static_cast<double>(affordable - options_.steps) / static_cast<double>(options_.steps);
+  if (std::abs(change) < kWorthIt) return;
+  reporter_.note(fmt::format("training steps: {} instead of {}, by this machine's speed so far ({:.1f} s a step)",
+                             affordable, options_.steps, step_s));
   options_.steps = state.planned_steps = affordable;
   reporter_.begin(fmt::format("train ({})", method_name(options_.method)), options_.steps, "steps");
 }

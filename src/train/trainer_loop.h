@@ -27,7 +27,7 @@ class TrainerLoop {
   StepOutcome step();
   [[nodiscard]] bool is_bad(double loss, double norm) const;
   void record(const StepOutcome& outcome, double seconds);
-  void fit_into_time(double seconds);  // since run() began
+  void fit_into_time();
   void roll_back();
   [[nodiscard]] double validation_loss();
   void validate();
@@ -47,8 +47,9 @@ class TrainerLoop {
   DataOrder order_;
   std::vector<Pack> validation_packs_;
   std::optional<MetricsFile> metrics_;
-  std::int64_t capacity_ = 0;    // tokens of a pack
-  std::int64_t first_step_ = 0;  // of this process
+  std::int64_t capacity_ = 0;                                        // tokens of a pack
+  std::chrono::steady_clock::time_point start_, second_step_start_;  // of run(); the first step also makes kernels
+  std::int64_t first_step_ = 0, wanted_steps_ = 0;                   // of this process; of the options
   double last_loss_ = 0, optimizer_seconds_ = 0, zero_seconds_ = 0, seconds_ = 0;
   std::vector<double> rates_;  // tokens a second of each step of this process
 };
