@@ -8,11 +8,12 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "formats/quants_k.h"
 
 namespace faqsmith {
 namespace {
 
-constexpr std::int64_t kBlock = 32;  // elements of a Q8_0, Q4_0 or Q4_1 block
+constexpr std::int64_t kBlock = 32;  // elements of a block, K-quants apart
 
 std::uint16_t load_u16(const std::byte* p) {
   std::uint16_t v = 0;
@@ -49,6 +50,42 @@ void dequantize_q4_1(const std::byte* in, float* out, std::int64_t blocks) {
       const int q = static_cast<int>(in[4 + i]);
       out[i] = d * static_cast<float>(q & 15) + m;
       out[i + 16] = d * static_cast<float>(q >> 4) + m;
+    }
+  }
+}
+
+// The fifth bits of all 32 elements, element 0 lowest, stand before the nibbles.
+int fifth_bit(std::uint32_t bits, std::int64_t element) {
+  return static_cast<int>((bits >> element) & 1u) << 4;
+}
+
+std::uint32_t load_u32(const std::byte* p) {
+  std::uint32_t v = 0;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+void dequantize_q5_0(const std::byte* in, float* out, std::int64_t blocks) {
+  for (std::int64_t b = 0; b < blocks; ++b, in += 22, out += kBlock) {
+    const float d = half_to_float(load_u16(in));
+    const std::uint32_t fifth = load_u32(in + 2);
+    for (std::int64_t i = 0; i < 16; ++i) {
+      const int q = static_cast<int>(in[6 + i]);
+      out[i] = d * static_cast<float>(((q & 15) | fifth_bit(fifth, i)) - 16);
+      out[i + 16] = d * static_cast<float>(((q >> 4) | fifth_bit(fifth, i + 16)) - 16);
+    }
+  }
+}
+
+void dequantize_q5_1(const std::byte* in, float* out, std::int64_t blocks) {
+  for (std::int64_t b = 0; b < blocks; ++b, in += 24, out += kBlock) {
+    const float d = half_to_float(load_u16(in));
+    const float m = half_to_float(load_u16(in + 2));
+    const std::uint32_t fifth = load_u32(in + 4);
+    for (std::int64_t i = 0; i < 16; ++i) {
+      const int q = static_cast<int>(in[8 + i]);
+      out[i] = d * static_cast<float>((q & 15) | fifth_bit(fifth, i)) + m;
+      out[i + 16] = d * static_cast<float>((q >> 4) | fifth_bit(fifth, i + 16)) + m;
     }
   }
 }
@@ -123,6 +160,27 @@ void dequantize(GgmlType type, std::span<const std::byte> bytes, float* out, std
       break;
     case GgmlType::Q4_1:
       dequantize_q4_1(in, out, blocks);
+      break;
+    case GgmlType::Q5_0:
+      dequantize_q5_0(in, out, blocks);
+      break;
+    case GgmlType::Q5_1:
+      dequantize_q5_1(in, out, blocks);
+      break;
+    case GgmlType::Q2_K:
+      dequantize_q2_k(in, out, blocks);
+      break;
+    case GgmlType::Q3_K:
+      dequantize_q3_k(in, out, blocks);
+      break;
+    case GgmlType::Q4_K:
+      dequantize_q4_k(in, out, blocks);
+      break;
+    case GgmlType::Q5_K:
+      dequantize_q5_k(in, out, blocks);
+      break;
+    case GgmlType::Q6_K:
+      dequantize_q6_k(in, out, blocks);
       break;
   }
 }

@@ -14,11 +14,10 @@ namespace faqsmith {
 namespace {
 
 TEST(Quants, DecodeBitForBitAsTheReference) {
-  const std::pair<GgmlType, const char*> types[] = {{GgmlType::F16, "F16"},
-                                                    {GgmlType::BF16, "BF16"},
-                                                    {GgmlType::Q8_0, "Q8_0"},
-                                                    {GgmlType::Q4_0, "Q4_0"},
-                                                    {GgmlType::Q4_1, "Q4_1"}};
+  const std::pair<GgmlType, const char*> types[] = {
+      {GgmlType::F16, "F16"},   {GgmlType::BF16, "BF16"}, {GgmlType::Q8_0, "Q8_0"}, {GgmlType::Q4_0, "Q4_0"},
+      {GgmlType::Q4_1, "Q4_1"}, {GgmlType::Q5_0, "Q5_0"}, {GgmlType::Q5_1, "Q5_1"}, {GgmlType::Q2_K, "Q2_K"},
+      {GgmlType::Q3_K, "Q3_K"}, {GgmlType::Q4_K, "Q4_K"}, {GgmlType::Q5_K, "Q5_K"}, {GgmlType::Q6_K, "Q6_K"}};
   for (const auto& [type, name] : types) {
     const std::string golden = read_file(std::string(FAQSMITH_SOURCE_DIR) + "/tests/golden/quants_" + name + ".bin");
     std::uint32_t n = 0, n_bytes = 0;

@@ -18,7 +18,9 @@ std::int64_t LlamaConfig::n_parameters() const {
   const std::int64_t attention = 2 * hidden_size * q_size() + 2 * hidden_size * kv_size();
   const std::int64_t mlp = 3 * hidden_size * intermediate_size;
   const std::int64_t embeddings = (tied_embeddings ? 1 : 2) * vocab_size * hidden_size;
-  return embeddings + n_layers * (attention + mlp + 2 * hidden_size) + hidden_size;
+  const std::int64_t attention_biases = attention_bias ? q_size() + 2 * kv_size() + hidden_size : 0;
+  const std::int64_t mlp_biases = mlp_bias ? 2 * intermediate_size + hidden_size : 0;
+  return embeddings + n_layers * (attention + mlp + attention_biases + mlp_biases + 2 * hidden_size) + hidden_size;
 }
 
 void validate(const LlamaConfig& config, const std::string& file) {

@@ -17,12 +17,30 @@ void visit_all(AnyWeights& weights, const Visit& visit) {
     auto& layer = weights.layers[i];
     const auto index = static_cast<std::int64_t>(i);
     visit(fmt::format("model.layers.{}.input_layernorm.weight", i), layer.attention_norm);
-    for (const Linear l : {Linear::Q, Linear::K, Linear::V, Linear::O}) visit(hf_name(index, l), layer.at(l));
+    const auto visit_linear = [&](Linear l) {
+      visit(hf_name(index, l), layer.at(l));
+      if (!layer.bias_of(l).empty()) visit(hf_bias_name(index, l), layer.bias_of(l));
+    };
+    for (const Linear l : {Linear::Q, Linear::K, Linear::V, Linear::O}) visit_linear(l);
     visit(fmt::format("model.layers.{}.post_attention_layernorm.weight", i), layer.mlp_norm);
-    for (const Linear l : {Linear::Gate, Linear::Up, Linear::Down}) visit(hf_name(index, l), layer.at(l));
+    for (const Linear l : {Linear::Gate, Linear::Up, Linear::Down}) visit_linear(l);
   }
   visit("model.norm.weight", weights.final_norm);
   if (!weights.lm_head.empty()) visit("lm_head.weight", weights.lm_head);
+}
+
+bool in_attention(Linear linear) {
+  return linear == Linear::Q || linear == Linear::K || linear == Linear::V || linear == Linear::O;
+}
+
+std::string module_name(std::int64_t layer, Linear linear) {
+  return fmt::format("model.layers.{}.{}.{}", layer, in_attention(linear) ? "self_attn" : "mlp", peft_name(linear));
+}
+
+void allocate_linear(const LlamaConfig& config, Linear linear, LayerWeights& layer) {
+  const Shape shape = linear_shape(config, linear);
+  layer.at(linear) = Buffer<float>(shape);
+  if (has_bias(config, linear)) layer.bias_of(linear) = Buffer<float>({shape[0]});
 }
 
 }  // namespace
@@ -34,8 +52,15 @@ const char* peft_name(Linear linear) {
 }
 
 std::string hf_name(std::int64_t layer, Linear linear) {
-  const bool attention = linear == Linear::Q || linear == Linear::K || linear == Linear::V || linear == Linear::O;
-  return fmt::format("model.layers.{}.{}.{}.weight", layer, attention ? "self_attn" : "mlp", peft_name(linear));
+  return module_name(layer, linear) + ".weight";
+}
+
+std::string hf_bias_name(std::int64_t layer, Linear linear) {
+  return module_name(layer, linear) + ".bias";
+}
+
+bool has_bias(const LlamaConfig& config, Linear linear) {
+  return in_attention(linear) ? config.attention_bias : config.mlp_bias;
 }
 
 Shape linear_shape(const LlamaConfig& config, Linear linear) {
@@ -68,8 +93,7 @@ Weights allocate_weights(const LlamaConfig& config) {
   for (LayerWeights& layer : weights.layers) {
     layer.attention_norm = Buffer<float>({config.hidden_size});
     layer.mlp_norm = Buffer<float>({config.hidden_size});
-    for (int l = 0; l < kLinearsPerLayer; ++l)
-      layer.linear[l] = Buffer<float>(linear_shape(config, static_cast<Linear>(l)));
+    for (int l = 0; l < kLinearsPerLayer; ++l) allocate_linear(config, static_cast<Linear>(l), layer);
   }
   return weights;
 }
@@ -77,8 +101,8 @@ Weights allocate_weights(const LlamaConfig& config) {
 Weights random_weights(const LlamaConfig& config, std::uint64_t seed) {
   Weights weights = allocate_weights(config);
   Rng rng(seed);
-  for_each_tensor(weights, [&](const std::string&, Buffer<float>& tensor) {
-    const bool is_norm = tensor.shape().rank == 1;
+  for_each_tensor(weights, [&](const std::string& name, Buffer<float>& tensor) {
+    const bool is_norm = name.ends_with("norm.weight");
     for (std::int64_t i = 0; i < tensor.size(); ++i)
       tensor[i] = is_norm ? 1.0f : static_cast<float>(0.02 * rng.normal());
   });

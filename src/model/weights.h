@@ -16,16 +16,21 @@ namespace faqsmith {
 // The seven linears of a layer, in PEFT's naming.
 enum class Linear { Q, K, V, O, Gate, Up, Down };
 inline constexpr int kLinearsPerLayer = 7;
-[[nodiscard]] const char* peft_name(Linear linear);                          // "q_proj", …, "down_proj"
-[[nodiscard]] std::string hf_name(std::int64_t layer, Linear linear);        // "model.layers.3.self_attn.q_proj.weight"
+[[nodiscard]] const char* peft_name(Linear linear);                         // "q_proj", …, "down_proj"
+[[nodiscard]] std::string hf_name(std::int64_t layer, Linear linear);       // "model.layers.3.self_attn.q_proj.weight"
+[[nodiscard]] std::string hf_bias_name(std::int64_t layer, Linear linear);  // "model.layers.3.self_attn.q_proj.bias"
+[[nodiscard]] bool has_bias(const LlamaConfig& config, Linear linear);
 [[nodiscard]] Shape linear_shape(const LlamaConfig& config, Linear linear);  // [out, in]
 
 struct LayerWeights {
   Buffer<float> attention_norm;            // [hidden]
   Buffer<float> mlp_norm;                  // [hidden]
   Buffer<float> linear[kLinearsPerLayer];  // [out, in], indexed by Linear
+  Buffer<float> bias[kLinearsPerLayer];    // [out]; empty where the model has none
   [[nodiscard]] Buffer<float>& at(Linear l) { return linear[static_cast<int>(l)]; }
   [[nodiscard]] const Buffer<float>& at(Linear l) const { return linear[static_cast<int>(l)]; }
+  [[nodiscard]] Buffer<float>& bias_of(Linear l) { return bias[static_cast<int>(l)]; }
+  [[nodiscard]] const Buffer<float>& bias_of(Linear l) const { return bias[static_cast<int>(l)]; }
 };
 
 struct Weights {

@@ -117,7 +117,7 @@ void check_tensor(const GgufFile& file, const std::string& name, const Shape& sh
   const GgmlTypeInfo& type = *find_type(tensor->type);
   if (!type.supported) {
     refuse(file, fmt::format("not supported yet: {} (tensor \"{}\")", type.name, name),
-           "choose a file with F32, F16, BF16, Q8_0, Q4_0 or Q4_1 tensors");
+           "choose a file with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 or Q2_K to Q6_K tensors");
   }
 }
 

@@ -312,14 +312,14 @@ TEST_F(ModelFiles, RefusesVocabulariesThatDoNotFitTheModel) {
 }
 
 TEST_F(ModelFiles, NamesTheTensorTypeThatIsNotSupportedYet) {
-  // A valid file whose type numbers say Q5_0: 22 bytes for 32 elements, cut out of the F32 bytes that are there.
+  // A valid file whose type numbers say IQ4_NL: 18 bytes for 32 elements, cut out of the F32 bytes that are there.
   Parts{}.write(folder_ / "m.gguf");
   std::string bytes = read_file(folder_ / "m.gguf");
   const std::string name = "blk.0.ffn_up.weight";
   const std::size_t at = bytes.find(name) + name.size() + 4 + 16;
-  bytes[at] = 6;
+  bytes[at] = 20;
   write_file_atomic(folder_ / "q.gguf", bytes);
-  EXPECT_THAT(refusal(folder_ / "q.gguf"), HasSubstr("not supported yet: Q5_0 (tensor \"blk.0.ffn_up.weight\")"));
+  EXPECT_THAT(refusal(folder_ / "q.gguf"), HasSubstr("not supported yet: IQ4_NL (tensor \"blk.0.ffn_up.weight\")"));
 }
 
 // Hazard 5 for whole models: whatever the bytes, the answer is a finite model or an Error(Input).
