@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 
+#include "model/rope_scaling.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/matmul.h"
 #include "ops/rms_norm.h"
-#include "ops/rope.h"
 #include "ops/swiglu.h"
 
 namespace faqsmith {
@@ -16,19 +16,32 @@ namespace {
 
 constexpr std::int64_t kSlabPages = 32;  // pages that one allocation holds
 
-struct PackedLayer {
-  Buffer<float> attention_norm, mlp_norm;  // [hidden]
-  PackedMatrix qkv;                        // hidden -> q | k | v
-  PackedMatrix o;                          // q -> hidden
-  PackedMatrix gate_up;                    // hidden -> gate | up
-  PackedMatrix down;                       // ffn -> hidden
+// Linears that read one input, as one product and, where the model has them, one bias.
+struct PackedLinear {
+  PackedMatrix weight;
+  Buffer<float> bias;  // [fused out] or empty
 };
 
-PackedMatrix pack(Compute compute, LayerWeights& layer, std::initializer_list<Linear> parts) {
+struct PackedLayer {
+  Buffer<float> attention_norm, mlp_norm;  // [hidden]
+  PackedLinear qkv;                        // hidden -> q | k | v
+  PackedLinear o;                          // q -> hidden
+  PackedLinear gate_up;                    // hidden -> gate | up
+  PackedLinear down;                       // ffn -> hidden
+  [[nodiscard]] std::size_t bytes() const {
+    return qkv.weight.bytes() + o.weight.bytes() + gate_up.weight.bytes() + down.weight.bytes();
+  }
+};
+
+PackedLinear pack(Compute compute, LayerWeights& layer, std::span<const Linear> parts) {
   std::vector<In<float>> views;
   for (Linear l : parts) views.push_back(layer.at(l).in());
-  PackedMatrix packed(compute, std::span<const In<float>>(views), Product::Forward);
-  for (Linear l : parts) layer.at(l) = Buffer<float>();
+  PackedLinear packed{PackedMatrix(compute, std::span<const In<float>>(views), Product::Forward),
+                      fused_bias(layer, parts)};
+  for (Linear l : parts) {
+    layer.at(l) = Buffer<float>();
+    layer.bias_of(l) = Buffer<float>();
+  }
   return packed;
 }
 
@@ -41,15 +54,17 @@ class Forward final : public ForwardPass {
         limits_(limits),
         heads_{config_.n_heads, config_.n_kv_heads, config_.head_dim} {
     if (limits_.max_positions == 0) limits_.max_positions = config_.max_positions;
-    rope_ = RopeTable(limits_.max_positions, config_.head_dim, config_.rope_theta);
+    // A window that no sequence can outgrow is none: the fastest kernels know nothing of windows.
+    if (config_.sliding_window < limits_.max_positions) heads_.window = config_.sliding_window;
+    rope_ = make_rope_table(config_, limits_.max_positions);
     for (LayerWeights& layer : weights.layers) {
       PackedLayer packed;
       packed.attention_norm = std::move(layer.attention_norm);
       packed.mlp_norm = std::move(layer.mlp_norm);
-      packed.qkv = pack(cpu_.compute, layer, {Linear::Q, Linear::K, Linear::V});
-      packed.o = pack(cpu_.compute, layer, {Linear::O});
-      packed.gate_up = pack(cpu_.compute, layer, {Linear::Gate, Linear::Up});
-      packed.down = pack(cpu_.compute, layer, {Linear::Down});
+      packed.qkv = pack(cpu_.compute, layer, std::array{Linear::Q, Linear::K, Linear::V});
+      packed.o = pack(cpu_.compute, layer, std::array{Linear::O});
+      packed.gate_up = pack(cpu_.compute, layer, std::array{Linear::Gate, Linear::Up});
+      packed.down = pack(cpu_.compute, layer, std::array{Linear::Down});
       layers_.push_back(std::move(packed));
     }
     head_ = PackedMatrix(cpu_.compute, weights.head().in(), Product::Forward);
@@ -66,7 +81,7 @@ class Forward final : public ForwardPass {
   const ForwardLimits& limits() const override { return limits_; }
   std::size_t weight_bytes() const override {
     std::size_t bytes = head_.bytes() + static_cast<std::size_t>(embedding_.size()) * sizeof(float);
-    for (const auto& l : layers_) bytes += l.qkv.bytes() + l.o.bytes() + l.gate_up.bytes() + l.down.bytes();
+    for (const PackedLayer& layer : layers_) bytes += layer.bytes();
     return bytes;
   }
 
@@ -96,6 +111,7 @@ class Forward final : public ForwardPass {
   // The addresses of every sequence's pages, of layer 0; layer l is l * 2 * block_size() further on.
   void locate_pages(const StepBatch& batch);
   [[nodiscard]] std::span<const KvPages<T>> pages_of_layer(std::int64_t layer);
+  void linear(const PackedLinear& w, In<T> x, Out<T> y);
   void attention_block(const StepBatch& batch, std::int64_t layer, std::int64_t m);
   void mlp_block(std::int64_t layer, std::int64_t m);
 
@@ -146,6 +162,12 @@ std::span<const KvPages<T>> Forward<T>::pages_of_layer(std::int64_t layer) {
 }
 
 template <class T>
+void Forward<T>::linear(const PackedLinear& w, In<T> x, Out<T> y) {
+  launch(cpu_, Matmul<T, T>{.x = x, .w = &w.weight, .y = y});
+  if (!w.bias.empty()) launch(cpu_, AddBias<T>{.bias = w.bias.in(), .y = {y.data, y.shape}});
+}
+
+template <class T>
 void Forward<T>::attention_block(const StepBatch& batch, std::int64_t layer, std::int64_t m) {
   const PackedLayer& w = layers_[static_cast<std::size_t>(layer)];
   const auto rows = [m](auto& buffer) { return first_rows(buffer.out(), m); };
@@ -157,7 +179,7 @@ void Forward<T>::attention_block(const StepBatch& batch, std::int64_t layer, std
                           .y = rows(hidden_),
                           .inv_rms = {},
                           .eps = config_.rms_norm_eps});
-  launch(cpu_, Matmul<T, T>{.x = rows(hidden_), .w = &w.qkv, .y = rows(qkv_)});
+  linear(w.qkv, rows(hidden_), rows(qkv_));
   launch(cpu_, Rope<T>{.qkv = {qkv_.data(), {m, heads_.qkv_width()}},
                        .positions = {batch.positions.data(), {m}},
                        .table = &rope_,
@@ -174,7 +196,7 @@ void Forward<T>::attention_block(const StepBatch& batch, std::int64_t layer, std
                                   .sequences = pages,
                                   .page_rows = limits_.page_rows,
                                   .out = rows(attention_)});
-  launch(cpu_, Matmul<T, T>{.x = rows(attention_), .w = &w.o, .y = rows(delta_)});
+  linear(w.o, rows(attention_), rows(delta_));
 }
 
 template <class T>
@@ -188,9 +210,9 @@ void Forward<T>::mlp_block(std::int64_t layer, std::int64_t m) {
                           .y = rows(hidden_),
                           .inv_rms = {},
                           .eps = config_.rms_norm_eps});
-  launch(cpu_, Matmul<T, T>{.x = rows(hidden_), .w = &w.gate_up, .y = rows(gate_up_)});
+  linear(w.gate_up, rows(hidden_), rows(gate_up_));
   launch(cpu_, Swiglu<T>{.gate_up = rows(gate_up_), .y = rows(mlp_)});
-  launch(cpu_, Matmul<T, T>{.x = rows(mlp_), .w = &w.down, .y = rows(delta_)});
+  linear(w.down, rows(mlp_), rows(delta_));
 }
 
 template <class T>

@@ -46,7 +46,7 @@ LlamaTrainGraph<T>::LlamaTrainGraph(const Cpu& cpu, Weights& weights, const Grap
       weights_(weights),
       config_(weights.config),
       limits_(limits),
-      rope_(limits.max_length, weights.config.head_dim, weights.config.rope_theta) {
+      rope_(make_rope_table(weights.config, limits.max_length)) {
   plan(nullptr);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     for (const LinearGroup g : kAllGroups) {
@@ -65,7 +65,7 @@ LlamaTrainGraph<T>::LlamaTrainGraph(const Cpu& cpu, const Weights& weights, Lora
       lora_(&lora),
       config_(weights.config),
       limits_(limits),
-      rope_(limits.max_length, weights.config.head_dim, weights.config.rope_theta) {
+      rope_(make_rope_table(weights.config, limits.max_length)) {
   plan(&lora.config);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     for (const LinearGroup g : kAllGroups) {
@@ -112,9 +112,16 @@ void LlamaTrainGraph<T>::list_full_tensors(Weights& weights) {
     for (const LinearGroup group : kAllGroups) {
       for (const GroupMember& member : group_members(config_, group)) {
         Buffer<float>& weight = layer.at(member.linear);
-        trained_.push_back({hf_name(static_cast<std::int64_t>(l), member.linear), master(weight),
+        const auto index = static_cast<std::int64_t>(l);
+        trained_.push_back({hf_name(index, member.linear), master(weight),
                             row_slice(g.layers[l].group[static_cast<int>(group)], member.column, weight.shape()),
                             true});
+        Buffer<float>& bias = layer.bias_of(member.linear);
+        if (bias.empty()) continue;
+        trained_.push_back({hf_bias_name(index, member.linear),
+                            master(bias),
+                            {g.layers[l].bias[static_cast<int>(group)].data() + member.column, bias.shape()},
+                            false});
       }
     }
   }
@@ -161,6 +168,9 @@ void LlamaTrainGraph<T>::clear_small_gradients() {
   for (LayerGradients& layer : full_gradients_.layers) {
     fill_zero(layer.attention_norm.acc());
     fill_zero(layer.mlp_norm.acc());
+    for (Buffer<float>& bias : layer.bias) {
+      if (!bias.empty()) fill_zero(bias.acc());
+    }
   }
   if (!config_.tied_embeddings) fill_zero(full_gradients_.embedding.acc());  // when tied, the head writes it first
 }

@@ -1,7 +1,6 @@
 // Attention of a pack, forward and back. Where its sequences share their first tokens, their rows are unrolled into
 // whole sequences before it and rolled up after it; a shared query's result is taken from the first sequence.
 #include "model/train_graph_impl.h"
-#include "ops/attention.h"
 
 namespace faqsmith {
 
@@ -22,7 +21,7 @@ void LlamaTrainGraph<T>::attend(LayerTape<T>& tape, const Pack& pack) {
   const Out<float> lse = rows_of(share ? scratch_.whole_lse : tape.lse, whole);
   runner_.go(GraphPart::Attention, Attention<T>{.qkv = share ? unroll(qkv, scratch_.whole_qkv, pack) : qkv,
                                                 .cu_seqlens = view_of(whole_starts_),
-                                                .heads = {config_.n_heads, config_.n_kv_heads, config_.head_dim},
+                                                .heads = heads(),
                                                 .out = out,
                                                 .lse = lse});
   if (!share) return;
@@ -44,7 +43,7 @@ void LlamaTrainGraph<T>::attend_gradient(LayerTape<T>& tape, const Pack& pack) {
       GraphPart::Attention,
       AttentionGrad<T>{.qkv = share ? unroll(qkv, scratch_.whole_qkv, pack) : qkv,
                        .cu_seqlens = view_of(whole_starts_),
-                       .heads = {config_.n_heads, config_.n_kv_heads, config_.head_dim},
+                       .heads = heads(),
                        .out = share ? unroll(out, scratch_.whole_attended, pack) : out,
                        .lse = share ? unroll(lse, scratch_.whole_lse, pack) : lse,
                        .d_out = share ? unroll(d_out, scratch_.whole_d_attended, pack, SharedRows::First) : d_out,

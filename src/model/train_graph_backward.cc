@@ -66,6 +66,8 @@ void LlamaTrainGraph<T>::backward_weights(std::size_t layer, LinearGroup g, In<T
     Buffer<float>& dw = full_gradients_.layers[layer].group[static_cast<int>(g)];
     runner_.go(GraphPart::WeightGrads,
                MatmulWeightGrad<T>{.dy = dy, .x = x, .dw = dw.acc(), .write = gradient_write()});
+    Buffer<float>& d_bias = full_gradients_.layers[layer].bias[static_cast<int>(g)];
+    if (!d_bias.empty()) runner_.go(GraphPart::WeightGrads, BiasGrad<T>{.dy = dy, .d_bias = d_bias.acc()});
     return;
   }
   const std::int64_t m = x.shape[0];

@@ -169,7 +169,11 @@ void plan_full_gradients(Planner& planner, FullGradients& gradients, const Llama
   for (LayerGradients& layer : gradients.layers) {
     planner.make(layer.attention_norm, {config.hidden_size});
     planner.make(layer.mlp_norm, {config.hidden_size});
-    for (int g = 0; g < kGroups; ++g) planner.make(layer.group[g], group_shape(config, kAllGroups[g]));
+    for (int g = 0; g < kGroups; ++g) {
+      const Shape shape = group_shape(config, kAllGroups[g]);
+      planner.make(layer.group[g], shape);
+      if (has_bias(config, group_members(config, kAllGroups[g])[0].linear)) planner.make(layer.bias[g], {shape[0]});
+    }
   }
 }
 

@@ -89,6 +89,7 @@ struct Scratch {
 struct LayerGradients {
   Buffer<float> attention_norm, mlp_norm;  // [hidden]
   Buffer<float> group[kGroups];            // [fused out, in]
+  Buffer<float> bias[kGroups];             // [fused out]; empty without biases
 };
 struct FullGradients {
   Buffer<float> embedding;   // [vocab, hidden]

@@ -13,6 +13,7 @@ TrainGroup<T>::TrainGroup(Compute compute, const LlamaConfig& config, const Laye
                           LoraGroupGradients* gradients)
     : weights_(&weights), linears_(group_members(config, group)), gradients_(gradients) {
   const auto parts = weight_parts();
+  bias_ = bias_parts();
   w_ = PackedMatrix(compute, parts, Product::Forward);
   w_transposed_ = PackedMatrix(compute, parts, Product::Backward);
   if (!lora) return;
@@ -40,6 +41,13 @@ std::vector<In<float>> TrainGroup<T>::weight_parts() const {
   std::vector<In<float>> parts;
   for (const GroupMember& member : linears_) parts.push_back(weights_->at(member.linear).in());
   return parts;
+}
+
+template <class T>
+Buffer<float> TrainGroup<T>::bias_parts() const {
+  std::vector<Linear> parts;
+  for (const GroupMember& member : linears_) parts.push_back(member.linear);
+  return fused_bias(*weights_, parts);
 }
 
 template <class T>
@@ -78,6 +86,7 @@ void TrainGroup<T>::repack_weights() {
   const auto parts = weight_parts();
   w_.repack(parts);
   w_transposed_.repack(parts);
+  bias_ = bias_parts();
 }
 
 template <class T>
@@ -102,6 +111,7 @@ template <class T>
 void TrainGroup<T>::forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped,
                             DropoutMask mask) const {
   runner.go(GraphPart::Linears, Matmul<T, T>{.x = x, .w = &w_, .y = y});
+  if (!bias_.empty()) runner.go(GraphPart::Linears, AddBias<T>{.bias = bias_.in(), .y = {y.data, y.shape}});
   if (!adapted()) return;
   In<T> input = x;
   if (mask.p > 0) {

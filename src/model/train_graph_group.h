@@ -1,5 +1,5 @@
 // A group of linears that read one input (q|k|v, o, gate|up, down), as one packed product with its LoRA adapters:
-//   y = x W^T + scale * (drop(x) A^T) B^T,   dx = dy W + drop(scale * dy B A),   dA, dB or dW.
+//   y = x W^T + b + scale * (drop(x) A^T) B^T,   dx = dy W + drop(scale * dy B A),   dA, dB or dW.
 // Promise: with adapters only the rank-r product of the forward pass is kept, and W gets no gradient. The adapters of a
 // group are one product as well: their A stacked, their B on the diagonal of one matrix whose other blocks are zero.
 // That multiplies some zeros, but thin products of their own are slower (and oneDNN has no fast kernel for slices of
@@ -63,6 +63,7 @@ class TrainGroup {
     LoraPair* pair;
   };
   [[nodiscard]] std::vector<In<float>> weight_parts() const;
+  [[nodiscard]] Buffer<float> bias_parts() const;
   void fuse_adapters();                                // masters -> a_fused_, b_fused_
   [[nodiscard]] Out<T> low_columns(Out<T> low) const;  // the scratch laid out for this group's width
   void split_b_gradient() const;                       // the diagonal blocks of b_fused
@@ -72,6 +73,7 @@ class TrainGroup {
   std::int64_t rank_ = 0, low_width_ = 0;
   float scale_ = 1;
   LoraGroupGradients* gradients_ = nullptr;
+  Buffer<float> bias_;                                                   // [fused out]; empty without
   Buffer<float> a_fused_, b_fused_;                                      // [low_width, in], [fused out, low_width]
   PackedMatrix w_, w_transposed_, a_, a_transposed_, b_, b_transposed_;  // both b carry alpha / rank
 };

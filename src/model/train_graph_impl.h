@@ -1,7 +1,8 @@
 // The training graph for one compute type. Private to model/: train_graph.h is the way in.
 #pragma once
+#include "model/rope_scaling.h"
 #include "model/train_graph_group.h"
-#include "ops/rope.h"
+#include "ops/attention.h"
 #include "ops/shared_prefix.h"
 
 namespace faqsmith {
@@ -35,6 +36,11 @@ class LlamaTrainGraph final : public TrainGraph {
   [[nodiscard]] bool full() const { return lora_ == nullptr; }
   [[nodiscard]] TrainGroup<T>& group(std::size_t layer, LinearGroup g) {
     return groups_[layer * kGroups + static_cast<std::size_t>(g)];
+  }
+  // A window that no sequence can outgrow is none: the fastest kernels know nothing of windows.
+  [[nodiscard]] Heads heads() const {
+    return {config_.n_heads, config_.n_kv_heads, config_.head_dim,
+            config_.sliding_window < limits_.max_length ? config_.sliding_window : 0};
   }
   [[nodiscard]] DropoutMask mask(std::size_t layer, LinearGroup g) const;
   [[nodiscard]] Out<T> low(std::size_t layer, LinearGroup g, std::int64_t m) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/rng.h"
@@ -80,6 +81,16 @@ Shape linear_shape(const LlamaConfig& config, Linear linear) {
   }
   require(false, "a linear is one of the seven");
   return {};
+}
+
+Buffer<float> fused_bias(const LayerWeights& layer, std::span<const Linear> parts) {
+  std::int64_t width = 0;
+  for (const Linear l : parts) width += layer.bias_of(l).size();
+  if (width == 0) return {};
+  Buffer<float> fused({width});
+  float* out = fused.data();
+  for (const Linear l : parts) out = std::copy_n(layer.bias_of(l).data(), layer.bias_of(l).size(), out);
+  return fused;
 }
 
 Weights allocate_weights(const LlamaConfig& config) {

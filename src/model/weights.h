@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct LayerWeights {
   [[nodiscard]] Buffer<float>& bias_of(Linear l) { return bias[static_cast<int>(l)]; }
   [[nodiscard]] const Buffer<float>& bias_of(Linear l) const { return bias[static_cast<int>(l)]; }
 };
+
+// The biases of linears that are one product, one behind the other; empty where the model has none.
+[[nodiscard]] Buffer<float> fused_bias(const LayerWeights& layer, std::span<const Linear> parts);
 
 struct Weights {
   LlamaConfig config;

@@ -13,9 +13,14 @@ struct Heads {
   std::int64_t n_heads = 0;     // query heads
   std::int64_t n_kv_heads = 0;  // divides n_heads; query head h reads key/value head h / (n_heads / n_kv_heads)
   std::int64_t head_dim = 0;    // scores are scaled by 1 / sqrt(head_dim)
+  std::int64_t window = 0;  // keys that a query sees, its own included (Beltagy et al. 2020, arXiv 2004.05150); 0 = all
   [[nodiscard]] std::int64_t qkv_width() const { return (n_heads + 2 * n_kv_heads) * head_dim; }
   [[nodiscard]] std::int64_t q_width() const { return n_heads * head_dim; }
   [[nodiscard]] std::int64_t kv_width() const { return n_kv_heads * head_dim; }
+  // The first key that a query at `position` of its sequence sees.
+  [[nodiscard]] std::int64_t first_key(std::int64_t position) const {
+    return window > 0 && position >= window ? position - window + 1 : 0;
+  }
 };
 
 template <class T>
@@ -41,7 +46,7 @@ struct AttentionGrad {
 inline void validate_heads(const Heads& h) {
   require(h.n_heads > 0 && h.n_kv_heads > 0 && h.head_dim > 0 && h.n_heads % h.n_kv_heads == 0,
           "Heads: n_kv_heads divides n_heads");
-  require(h.head_dim <= 256, "Heads: head_dim is at most 256");
+  require(h.head_dim <= 256 && h.window >= 0, "Heads: head_dim is at most 256");
 }
 inline void validate_cu_seqlens(const In<std::int32_t>& cu, std::int64_t m) {
   require(cu.shape.rank == 1 && cu.shape[0] >= 1 && cu.data[0] == 0 && cu.data[cu.shape[0] - 1] == m,

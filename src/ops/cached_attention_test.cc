@@ -78,7 +78,8 @@ TYPED_TEST(CachedAttentionTest, TokenByTokenAndInPromptsEqualsWholeSequences) {
   using T = TypeParam;
   Rng rng(101);
   Cpu cpu;
-  for (const Heads heads : {Heads{9, 3, 64}, Heads{2, 2, 10}, Heads{8, 1, 32}}) {
+  for (const Heads heads : {Heads{9, 3, 64}, Heads{2, 2, 10}, Heads{8, 1, 32}, Heads{9, 3, 64, 20}, Heads{2, 2, 10, 1},
+                            Heads{8, 1, 32, 33}}) {
     const std::vector<std::int32_t> cu = {0, 77, 78, 110};
     const Buffer<T> qkv = random_buffer<T>({110, heads.qkv_width()}, rng);
     Buffer<T> want({110, heads.q_width()});

@@ -1,4 +1,4 @@
-// The small copies between the large ops: cast, add, scale, rows by index, dropout.
+// The small passes between the large ops: cast, add, bias, scale, rows by index, dropout.
 #pragma once
 #include <cstdint>
 
@@ -18,6 +18,20 @@ struct AddInto {
   In<T> x;       // any shape
   Acc<float> y;  // x's shape: y += scale * x
   float scale = 1.0f;
+};
+
+// y[i] += bias: what a linear adds to every row of its product.
+template <class T>
+struct AddBias {
+  In<float> bias;  // [width]
+  InOut<T> y;      // [m, width]
+};
+
+// The gradient of AddBias: d_bias += the sum of dy's rows.
+template <class T>
+struct BiasGrad {
+  In<T> dy;           // [m, width]
+  Acc<float> d_bias;  // [width]
 };
 
 struct Scale {
@@ -59,6 +73,15 @@ template <class T>
 void validate(const AddInto<T>& op) {
   require(op.x.shape == op.y.shape, "AddInto: x and y have one shape");
 }
+template <class T>
+void validate(const AddBias<T>& op) {
+  require(op.y.shape.rank == 2 && op.bias.shape == Shape{op.y.shape[1]}, "AddBias: bias is [width], y [m, width]");
+}
+template <class T>
+void validate(const BiasGrad<T>& op) {
+  require(op.dy.shape.rank == 2 && op.d_bias.shape == Shape{op.dy.shape[1]},
+          "BiasGrad: dy is [m, width], d_bias [width]");
+}
 inline void validate(const Scale&) {}
 inline void validate_row_indices(const In<std::int32_t>& rows, std::int64_t m) {
   for (std::int64_t i = 0; i < rows.shape.size(); ++i)
@@ -84,6 +107,10 @@ template <class From, class To>
 void run(Cpu& cpu, const Cast<From, To>& op);  // float->bf16, bf16->float, float->float, bf16->bf16
 template <class T>
 void run(Cpu& cpu, const AddInto<T>& op);  // float, bf16
+template <class T>
+void run(Cpu& cpu, const AddBias<T>& op);  // float, bf16
+template <class T>
+void run(Cpu& cpu, const BiasGrad<T>& op);  // float, bf16
 void run(Cpu& cpu, const Scale& op);
 template <class T>
 void run(Cpu& cpu, const GatherRows<T>& op);  // float, bf16

@@ -84,5 +84,36 @@ TEST(Elementwise, DropoutRepeatsItsMaskAndKeepsTheMean) {
   EXPECT_EQ(b[99], 1.0f);
 }
 
+template <class T>
+class BiasTest : public testing::Test {};
+TYPED_TEST_SUITE(BiasTest, (testing::Types<float, bf16>));
+
+TYPED_TEST(BiasTest, IsAddedToEveryRowAndItsGradientSumsTheRows) {
+  using T = TypeParam;
+  Cpu cpu;
+  Rng rng(87);
+  const Buffer<float> bias = random_buffer<float>({37}, rng);
+  Buffer<T> y = random_buffer<T>({50, 37}, rng);
+  std::vector<double> want = to_double(y);
+  for (std::size_t i = 0; i < want.size(); ++i) want[i] += static_cast<double>(bias[static_cast<std::int64_t>(i % 37)]);
+  launch(cpu, AddBias<T>{.bias = bias.in(), .y = y.inout()});
+  expect_near(to_double(y), want, kTolerance<T>, "y");
+
+  Buffer<float> d_bias({37});
+  std::vector<double> sums(37, 1.0);
+  for (std::int64_t i = 0; i < 37; ++i) d_bias[i] = 1.0f;  // the gradient is added to what is there
+  const std::vector<double> rows = to_double(y);
+  for (std::size_t i = 0; i < rows.size(); ++i) sums[i % 37] += rows[i];
+  launch(cpu, BiasGrad<T>{.dy = y.in(), .d_bias = d_bias.acc()});
+  expect_near(to_double(d_bias), sums, 1e-5, "d_bias");
+}
+
+TEST(Elementwise, ABiasMustBeAsWideAsTheRows) {
+  Cpu cpu;
+  Buffer<float> bias({3}), y({2, 4});
+  EXPECT_THROW(launch(cpu, AddBias<float>{.bias = bias.in(), .y = y.inout()}), Error);
+  EXPECT_THROW(launch(cpu, BiasGrad<float>{.dy = y.in(), .d_bias = bias.acc()}), Error);
+}
+
 }  // namespace
 }  // namespace faqsmith

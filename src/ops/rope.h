@@ -3,17 +3,23 @@
 // fused buffer.
 #pragma once
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "tensor/buffer.h"
 #include "tensor/device.h"
 
 namespace faqsmith {
 
+// theta^(-2i / head_dim), i < head_dim / 2: what a position turns by, in radians.
+[[nodiscard]] std::vector<double> rope_frequencies(std::int64_t head_dim, double theta);
+
 // Cosines and sines of every position, computed once in double.
 class RopeTable {
  public:
   RopeTable() = default;
-  RopeTable(std::int64_t max_positions, std::int64_t head_dim, float theta);
+  // frequencies: head_dim / 2 of them. scale: multiplies cosines and sines (YaRN's attention factor).
+  RopeTable(std::int64_t max_positions, std::span<const double> frequencies, double scale = 1.0);
   [[nodiscard]] std::int64_t max_positions() const { return max_positions_; }
   [[nodiscard]] std::int64_t head_dim() const { return head_dim_; }
   [[nodiscard]] const float* cos(std::int64_t position) const { return cos_.data() + position * (head_dim_ / 2); }
@@ -26,7 +32,7 @@ class RopeTable {
 
 enum class Rotation {
   Forward,
-  Inverse,  // the gradient: a rotation's transpose is its inverse
+  Inverse,  // the gradient: the transpose, which for a scale of 1 turns back
 };
 
 template <class T>

@@ -18,7 +18,7 @@ TYPED_TEST(RopeTest, RotatesHalvesOfQueriesAndKeysByPosition) {
   Rng rng(31);
   Cpu cpu;
   const std::int64_t heads = 3, kv = 1, dim = 10, width = (heads + 2 * kv) * dim;
-  const RopeTable table(40, dim, 500.0f);
+  const RopeTable table(40, rope_frequencies(dim, 500.0));
   const std::int32_t positions[] = {0, 7, 39, 7};
   Buffer<T> qkv = random_buffer<T>({4, width}, rng);
   std::vector<double> want = to_double(qkv);
@@ -41,9 +41,32 @@ TYPED_TEST(RopeTest, RotatesHalvesOfQueriesAndKeysByPosition) {
   expect_near(to_double(qkv), before, kTolerance<T>, "rotated back");
 }
 
+TEST(Rope, AScaledTableScalesTheRotationAndItsTranspose) {
+  Cpu cpu;
+  const std::vector<double> frequencies = rope_frequencies(4, 100.0);
+  const RopeTable plain(8, frequencies), scaled(8, frequencies, 1.5);
+  const std::int32_t positions[] = {5};
+  for (const Rotation rotation : {Rotation::Forward, Rotation::Inverse}) {
+    Buffer<float> a({1, 12}), b({1, 12});
+    for (std::int64_t i = 0; i < 12; ++i) a[i] = b[i] = static_cast<float>(i - 5);
+    Rope<float> op{.qkv = a.inout(),
+                   .positions = {positions, {1}},
+                   .table = &plain,
+                   .n_heads = 1,
+                   .n_kv_heads = 1,
+                   .rotation = rotation};
+    launch(cpu, op);
+    op.qkv = b.inout();
+    op.table = &scaled;
+    launch(cpu, op);
+    for (std::int64_t i = 0; i < 8; ++i) EXPECT_NEAR(b[i], 1.5 * static_cast<double>(a[i]), 1e-5);
+    for (std::int64_t i = 8; i < 12; ++i) EXPECT_EQ(b[i], a[i]);  // v is left alone
+  }
+}
+
 TEST(Rope, RefusesPositionsOutsideTheTable) {
   Cpu cpu;
-  const RopeTable table(8, 4, 10000.0f);
+  const RopeTable table(8, rope_frequencies(4, 10000.0));
   const std::int32_t positions[] = {8};
   Buffer<float> qkv({1, 12});
   EXPECT_THROW(

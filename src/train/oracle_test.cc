@@ -1,13 +1,12 @@
 // The engine against PyTorch, transformers and PEFT: tests/golden/train_*.{json,safetensors}, made by
-// tools/oracle/train_oracle.py on four tiny Llamas (multi-head and grouped-query attention, tied and untied embeddings,
-// four sets of LoRA targets). Differences are relative to the largest absolute value of the tensor compared.
+// tools/oracle/train_oracle.py on tiny models of each Llama family. Differences are relative to the largest absolute
+// value of the tensor compared.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "formats/safetensors.h"
+#include "model/golden_model.h"
 #include "train/optimizer.h"
 
 namespace faqsmith {
@@ -20,45 +19,11 @@ constexpr double kF32Bound = 1e-4;
 constexpr double kBf16Bound = 8e-2;
 constexpr double kBf16LossBound = 2e-2;
 
-class Golden {
+class Golden : public GoldenModel {
  public:
-  explicit Golden(const std::string& name)
-      : folder_(fs::path(FAQSMITH_SOURCE_DIR) / "tests" / "golden"),
-        info_(Json::parse(faqsmith::read_file(folder_ / ("train_" + name + ".json")))),
-        tensors_(folder_ / ("train_" + name + ".safetensors")) {}
-  [[nodiscard]] const Json& info() const { return info_; }
-  [[nodiscard]] std::vector<float> tensor(const std::string& name) const {
-    const SafeTensor* found = tensors_.find_tensor(name);
-    require(found != nullptr, "the golden file has " + name);
-    std::vector<float> values(static_cast<std::size_t>(found->n_elements));
-    tensors_.read_floats(*found, values.data());
-    return values;
-  }
-  [[nodiscard]] LlamaConfig config() const {
-    const Json& c = info_.at("config");
-    return {.hidden_size = c.at("hidden_size"),
-            .intermediate_size = c.at("intermediate_size"),
-            .n_layers = c.at("n_layers"),
-            .n_heads = c.at("n_heads"),
-            .n_kv_heads = c.at("n_kv_heads"),
-            .head_dim = c.at("head_dim"),
-            .vocab_size = c.at("vocab_size"),
-            .max_positions = c.at("max_positions"),
-            .rope_theta = c.at("rope_theta"),
-            .rms_norm_eps = c.at("rms_norm_eps"),
-            .tied_embeddings = c.at("tied_embeddings")};
-  }
-  [[nodiscard]] Weights weights() const {
-    Weights weights = allocate_weights(config());
-    for_each_tensor(weights, [&](const std::string& name, Buffer<float>& tensor_out) {
-      const auto values = tensor("weight." + name);
-      require(static_cast<std::int64_t>(values.size()) == tensor_out.size(), "the golden tensor has the model's shape");
-      std::copy(values.begin(), values.end(), tensor_out.data());
-    });
-    return weights;
-  }
+  using GoldenModel::GoldenModel;
   [[nodiscard]] LoraConfig lora_config() const {
-    const Json& l = info_.at("lora");
+    const Json& l = info().at("lora");
     LoraConfig config{.rank = l.at("rank"), .alpha = l.at("alpha"), .dropout = 0, .targets = {}};
     for (int i = 0; i < kLinearsPerLayer; ++i) {
       const auto linear = static_cast<Linear>(i);
@@ -85,13 +50,13 @@ class Golden {
   }
   [[nodiscard]] Pack pack() const {
     Pack pack;
-    for (const auto& row : info_.at("rows")) {
+    for (const auto& row : info().at("rows")) {
       append_sequence(pack, row.at("ids").get<std::vector<TokenId>>(), row.at("trained").get<std::vector<bool>>());
     }
     return pack;
   }
   [[nodiscard]] TrainOptions options() const {
-    const Json& a = info_.at("adam");
+    const Json& a = info().at("adam");
     TrainOptions options;
     options.beta1 = a.at("beta1");
     options.beta2 = a.at("beta2");
@@ -101,11 +66,6 @@ class Golden {
     options.learning_rate = a.at("lr");
     return options;
   }
-
- private:
-  fs::path folder_;
-  Json info_;
-  SafetensorsFile tensors_;
 };
 
 // Largest difference over the largest absolute value of what is expected.
@@ -234,15 +194,18 @@ TEST_P(TrainOracle, SixtyFourGreedyTokensEqualTransformers) {
             golden_.info().at("greedy").get<std::vector<TokenId>>());
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, TrainOracle,
-                         testing::Values(Case{"mha_untied", Compute::F32}, Case{"mha_tied", Compute::F32},
-                                         Case{"gqa_untied", Compute::F32}, Case{"gqa_tied", Compute::F32},
-                                         Case{"mha_untied", Compute::Bf16}, Case{"mha_tied", Compute::Bf16},
-                                         Case{"gqa_untied", Compute::Bf16}, Case{"gqa_tied", Compute::Bf16}),
-                         [](const auto& model) {
-                           return std::string(model.param.model) +
-                                  (model.param.compute == Compute::F32 ? "_f32" : "_bf16");
-                         });
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const char* model : {"mha_untied", "mha_tied", "gqa_untied", "gqa_tied", "bias", "wide_heads", "rope_linear",
+                            "rope_llama3", "rope_yarn", "window"}) {
+    for (const Compute compute : {Compute::F32, Compute::Bf16}) cases.push_back({model, compute});
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, TrainOracle, testing::ValuesIn(all_cases()), [](const auto& model) {
+  return std::string(model.param.model) + (model.param.compute == Compute::F32 ? "_f32" : "_bf16");
+});
 
 }  // namespace
 }  // namespace faqsmith

@@ -1,4 +1,5 @@
-"""Writes tests/golden/train_*.{safetensors,json}: what PyTorch, transformers and PEFT compute on four tiny seeded Llamas.
+"""Writes tests/golden/train_*.{safetensors,json}: what PyTorch, transformers and PEFT compute on tiny seeded models of each
+Llama family: grouped heads, tied embeddings, biases, heads of their own width, each RoPE scaling, a sliding window.
 
     python3 tools/oracle/train_oracle.py [folder]        (needs PyPI: torch transformers peft safetensors)
     python3 tools/oracle/train_oracle.py --check         compares with the committed files instead
@@ -15,25 +16,40 @@ import tempfile
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-SHAPES = {  # name: (key/value heads, tied embeddings, LoRA targets)
-    "mha_untied": (4, False, LINEARS),
-    "mha_tied": (4, True, ["q_proj", "v_proj"]),
-    "gqa_untied": (2, False, ["k_proj", "o_proj", "up_proj"]),
-    "gqa_tied": (2, True, LINEARS),
+SHAPES = {  # name: (key/value heads, tied embeddings, LoRA targets, what else the configuration says)
+    "mha_untied": (4, False, LINEARS, {}),
+    "mha_tied": (4, True, ["q_proj", "v_proj"], {}),
+    "gqa_untied": (2, False, ["k_proj", "o_proj", "up_proj"], {}),
+    "gqa_tied": (2, True, LINEARS, {}),
+    "bias": (2, False, LINEARS, {"attention_bias": True, "mlp_bias": True}),
+    "wide_heads": (1, True, LINEARS, {"head_dim": 12}),
+    "rope_linear": (2, True, ["q_proj", "k_proj"], {"rope": {"rope_type": "linear", "factor": 4.0}}),
+    "rope_llama3": (2, True, ["q_proj", "k_proj"], {"rope": {
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 32}}),
+    "rope_yarn": (2, True, ["q_proj", "k_proj"], {"rope": {
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}}),
+    "window": (2, False, ["q_proj", "v_proj"], {"sliding_window": 6}),  # Mistral
 }
 ADAM = {"lr": 3e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1, "clip": 1.0}
 RANK, ALPHA, STEPS = 4, 8.0, 10
 
 
-def build(kv_heads, tied):
-    config = LlamaConfig(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-                         num_key_value_heads=kv_heads, head_dim=8, vocab_size=64, max_position_embeddings=128,
-                         rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=tied, attention_bias=False)
+def build(kv_heads, tied, more):
+    common = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+                  num_key_value_heads=kv_heads, head_dim=more.get("head_dim", 8), vocab_size=64,
+                  max_position_embeddings=128, rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=tied)
+    if "rope" in more:
+        common["rope_parameters"] = {"rope_theta": 10000.0, **more["rope"]}
+    if "sliding_window" in more:
+        config = MistralConfig(**common, sliding_window=more["sliding_window"])
+    else:
+        config = LlamaConfig(**common, attention_bias=more.get("attention_bias", False), mlp_bias=more.get("mlp_bias", False))
     config._attn_implementation = "eager"
-    model = LlamaForCausalLM(config).float().eval()
+    model = (MistralForCausalLM if "sliding_window" in more else LlamaForCausalLM)(config).float().eval()
     with torch.no_grad():
         for name, p in model.named_parameters():  # larger than the default 0.02, so that every path matters
             p.copy_(1 + 0.1 * torch.randn_like(p) if "norm" in name else 0.2 * torch.randn_like(p))
@@ -61,8 +77,9 @@ def step_loss(model, rows):
 
 
 def adam_losses(model, rows):
-    decayed = [p for n, p in model.named_parameters() if p.requires_grad and "norm" not in n]
-    plain = [p for n, p in model.named_parameters() if p.requires_grad and "norm" in n]
+    is_plain = lambda name: "norm" in name or name.endswith(".bias")
+    decayed = [p for n, p in model.named_parameters() if p.requires_grad and not is_plain(n)]
+    plain = [p for n, p in model.named_parameters() if p.requires_grad and is_plain(n)]
     groups = [{"params": decayed, "weight_decay": ADAM["weight_decay"]}]
     if plain:
         groups.append({"params": plain, "weight_decay": 0.0})
@@ -100,8 +117,8 @@ def plain_name(name):  # base_model.model.model.layers.0.self_attn.q_proj.lora_A
 
 def write(folder, name, seed):
     torch.manual_seed(seed)
-    kv_heads, tied, targets = SHAPES[name]
-    model, rows, tensors = build(kv_heads, tied), batch(), {}
+    kv_heads, tied, targets, more = SHAPES[name]
+    model, rows, tensors = build(kv_heads, tied, more), batch(), {}
     start = {k: v.clone() for k, v in model.state_dict().items()}
     tensors |= {"weight." + n: p.detach().clone() for n, p in model.named_parameters()}
     loss, tensors["logits"] = step_loss(model, rows)
@@ -110,7 +127,7 @@ def write(folder, name, seed):
     prompt = torch.randint(0, 64, (5,)).tolist()
     info = {"seed": seed, "torch": torch.__version__, "config": {
         "hidden_size": 32, "intermediate_size": 48, "n_layers": 2, "n_heads": 4, "n_kv_heads": kv_heads, "head_dim": 8,
-        "vocab_size": 64, "max_positions": 128, "rope_theta": 10000.0, "rms_norm_eps": 1e-5, "tied_embeddings": tied},
+        "vocab_size": 64, "max_positions": 128, "rope_theta": 10000.0, "rms_norm_eps": 1e-5, "tied_embeddings": tied, **more},
         "rows": rows, "loss": loss.item(), "prompt": prompt, "greedy": greedy(model, prompt, 64), "adam": ADAM,
         "lora": {"rank": RANK, "alpha": ALPHA, "targets": targets}}
     info["full_losses"] = adam_losses(model, rows)

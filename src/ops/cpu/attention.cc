@@ -50,20 +50,26 @@ KERNEL_INLINE void copy_transposed(const T* from, std::int64_t stride, std::int6
   }
 }
 
-// Scores to unnormalised probabilities exp(s - max); keys after the row's own become 0. Returns max and sum.
+// Scores to unnormalised probabilities exp(s - max); keys outside [first, end) become 0. Returns max and sum.
 struct Softmax {
   float max, sum;
 };
-KERNEL_INLINE Softmax softmax_row(float* __restrict s, std::int64_t visible, std::int64_t padded) {
-  const float max = max_of(s, visible);
+KERNEL_INLINE Softmax softmax_row(float* __restrict s, std::int64_t first, std::int64_t end, std::int64_t padded) {
+  const float max = max_of(s + first, end - first);
   float sum = 0.0f;
-  for (std::int64_t j = 0; j < visible; ++j) {
+  for (std::int64_t j = 0; j < first; ++j) s[j] = 0.0f;
+  for (std::int64_t j = first; j < end; ++j) {
     const float e = fast_exp(s[j] - max);
     s[j] = e;
     sum += e;
   }
-  for (std::int64_t j = visible; j < padded; ++j) s[j] = 0.0f;
+  for (std::int64_t j = end; j < padded; ++j) s[j] = 0.0f;
   return {max, sum};
+}
+
+// Keys before this one are seen by no query of a block that starts at position r0; a whole block of columns.
+KERNEL_INLINE std::int64_t first_column(const Heads& heads, std::int64_t r0) {
+  return heads.first_key(r0) / kBlockColumns * kBlockColumns;
 }
 
 template <class T, int lanes>
@@ -84,17 +90,20 @@ KERNEL_INLINE void forward_item(VectorWidth<lanes> width, const Attention<T>& op
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   for (std::int64_t h = item.kv_head * group; h < (item.kv_head + 1) * group; ++h) {
     for (std::int64_t r0 = 0; r0 < item.length; r0 += kQueryRows) {
-      const std::int64_t m = std::min(kQueryRows, item.length - r0), m_p = round_up(m, kBlockRows), n = r0 + m;
+      const std::int64_t m = std::min(kQueryRows, item.length - r0), m_p = round_up(m, kBlockRows), n = r0 + m,
+                         k0 = first_column(op.heads, r0);
       copy_rows(rows + r0 * stride + h * dim, stride, m, dim, scale, q, dim_p);
-      block_gemm<BlockWrite::Replace>(width, {q, dim_p, 1}, k_t, length_p, s, length_p, m_p, dim,
-                                      round_up(n, kBlockColumns));
+      block_gemm<BlockWrite::Replace>(width, {q, dim_p, 1}, k_t + k0, length_p, s + k0, length_p, m_p, dim,
+                                      round_up(n, kBlockColumns) - k0);
       float inverse[kQueryRows];
       for (std::int64_t i = 0; i < m; ++i) {
-        const Softmax row = softmax_row(s + i * length_p, r0 + i + 1, n);
+        const Softmax row =
+            softmax_row(s + i * length_p + k0, op.heads.first_key(r0 + i) - k0, r0 + i + 1 - k0, n - k0);
         inverse[i] = 1.0f / row.sum;
         if (!op.lse.empty()) op.lse.data[(item.begin + r0 + i) * op.heads.n_heads + h] = row.max + std::log(row.sum);
       }
-      block_gemm<BlockWrite::Replace>(width, {s, length_p, 1}, v, dim_p, o, dim_p, m_p, n, dim_p);
+      block_gemm<BlockWrite::Replace>(width, {s + k0, length_p, 1}, v + k0 * dim_p, dim_p, o, dim_p, m_p, n - k0,
+                                      dim_p);
       for (std::int64_t i = 0; i < m; ++i) {
         T* __restrict out = op.out.data + (item.begin + r0 + i) * out_stride + h * dim;
         for (std::int64_t d = 0; d < dim; ++d) store(out + d, o[i * dim_p + d] * inverse[i]);
@@ -133,15 +142,16 @@ std::int64_t grad_floats(std::int64_t length, std::int64_t dim) {
   return 5 * length_p * dim_p + 3 * kQueryRows * dim_p + 2 * kQueryRows * length_p + 16 * kBlockColumns;
 }
 
-// p holds scores and becomes probabilities; d_s holds dP and becomes dS = P * (dP - delta).
-KERNEL_INLINE void grad_row(float* __restrict p, float* __restrict d_s, float lse, float delta, std::int64_t visible,
-                            std::int64_t padded) {
-  for (std::int64_t j = 0; j < visible; ++j) {
+// p holds scores and becomes probabilities; d_s holds dP and becomes dS = P * (dP - delta). Keys [first, end) are seen.
+KERNEL_INLINE void grad_row(float* __restrict p, float* __restrict d_s, float lse, float delta, std::int64_t first,
+                            std::int64_t end, std::int64_t padded) {
+  for (std::int64_t j = 0; j < first; ++j) p[j] = d_s[j] = 0.0f;
+  for (std::int64_t j = first; j < end; ++j) {
     const float probability = fast_exp(p[j] - lse);
     p[j] = probability;
     d_s[j] = probability * (d_s[j] - delta);
   }
-  for (std::int64_t j = visible; j < padded; ++j) p[j] = d_s[j] = 0.0f;
+  for (std::int64_t j = end; j < padded; ++j) p[j] = d_s[j] = 0.0f;
 }
 
 // The block's share of dQ, dK and dV: rows r0 .. r0 + m of head h.
@@ -150,23 +160,28 @@ KERNEL_INLINE void grad_block(VectorWidth<lanes> width, const AttentionGrad<T>& 
                               std::int64_t r0, const GradBlocks& b) {
   const std::int64_t dim = op.heads.head_dim, stride = op.heads.qkv_width(), out_stride = op.heads.q_width();
   const std::int64_t m = std::min(kQueryRows, item.length - r0), m_p = round_up(m, kBlockRows),
-                     n_p = round_up(r0 + m, kBlockColumns);
+                     k0 = first_column(op.heads, r0), n_p = round_up(r0 + m, kBlockColumns) - k0;
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
   const std::int64_t row = item.begin + r0;
   copy_rows(op.qkv.data + row * stride + h * dim, stride, m, dim, scale, b.q, b.dim_p);
   copy_rows(op.d_out.data + row * out_stride + h * dim, out_stride, m, dim, 1.0f, b.d_o, b.dim_p);
-  block_gemm<BlockWrite::Replace>(width, {b.q, b.dim_p, 1}, b.k_t, b.length_p, b.p, b.length_p, m_p, dim, n_p);
-  block_gemm<BlockWrite::Replace>(width, {b.d_o, b.dim_p, 1}, b.v_t, b.length_p, b.d_s, b.length_p, m_p, dim, n_p);
+  float* const p = b.p + k0;
+  float* const d_s = b.d_s + k0;
+  block_gemm<BlockWrite::Replace>(width, {b.q, b.dim_p, 1}, b.k_t + k0, b.length_p, p, b.length_p, m_p, dim, n_p);
+  block_gemm<BlockWrite::Replace>(width, {b.d_o, b.dim_p, 1}, b.v_t + k0, b.length_p, d_s, b.length_p, m_p, dim, n_p);
   for (std::int64_t i = 0; i < m; ++i) {
     const T* __restrict out = op.out.data + (row + i) * out_stride + h * dim;
     float delta = 0.0f;
     for (std::int64_t d = 0; d < dim; ++d) delta += b.d_o[i * b.dim_p + d] * load(out + d);
-    grad_row(b.p + i * b.length_p, b.d_s + i * b.length_p, op.lse.data[(row + i) * op.heads.n_heads + h], delta,
-             r0 + i + 1, n_p);
+    grad_row(p + i * b.length_p, d_s + i * b.length_p, op.lse.data[(row + i) * op.heads.n_heads + h], delta,
+             op.heads.first_key(r0 + i) - k0, r0 + i + 1 - k0, n_p);
   }
-  block_gemm<BlockWrite::Replace>(width, {b.d_s, b.length_p, 1}, b.k, b.dim_p, b.d_q, b.dim_p, m_p, r0 + m, b.dim_p);
-  block_gemm<BlockWrite::Add>(width, {b.p, 1, b.length_p}, b.d_o, b.dim_p, b.d_v, b.dim_p, n_p, m, b.dim_p);
-  block_gemm<BlockWrite::Add>(width, {b.d_s, 1, b.length_p}, b.q, b.dim_p, b.d_k, b.dim_p, n_p, m, b.dim_p);
+  block_gemm<BlockWrite::Replace>(width, {d_s, b.length_p, 1}, b.k + k0 * b.dim_p, b.dim_p, b.d_q, b.dim_p, m_p,
+                                  r0 + m - k0, b.dim_p);
+  block_gemm<BlockWrite::Add>(width, {p, 1, b.length_p}, b.d_o, b.dim_p, b.d_v + k0 * b.dim_p, b.dim_p, n_p, m,
+                              b.dim_p);
+  block_gemm<BlockWrite::Add>(width, {d_s, 1, b.length_p}, b.q, b.dim_p, b.d_k + k0 * b.dim_p, b.dim_p, n_p, m,
+                              b.dim_p);
   for (std::int64_t i = 0; i < m; ++i) {
     T* __restrict d_q = op.d_qkv.data + (row + i) * stride + h * dim;
     for (std::int64_t d = 0; d < dim; ++d) store(d_q + d, scale * b.d_q[i * b.dim_p + d]);

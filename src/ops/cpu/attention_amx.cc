@@ -10,7 +10,7 @@ namespace faqsmith::amx {
 
 bool can_attend(const Heads& heads) {
 #if defined(__x86_64__)
-  return heads.head_dim % 32 == 0 && ready();
+  return heads.head_dim % 32 == 0 && heads.window == 0 && ready();
 #else
   (void)heads;
   return false;

@@ -19,7 +19,7 @@ struct CacheHead {
   std::int64_t kv_head;
 };
 
-[[nodiscard]] bool can_attend(const Heads& heads);  // AMX is there and head_dim is a multiple of 32
+[[nodiscard]] bool can_attend(const Heads& heads);  // AMX is there, head_dim is a multiple of 32, no window
 // Whether pages of this size hold tiles (see kv_tiles.h) instead of rows.
 [[nodiscard]] inline bool pages_hold_tiles(const Heads& heads, std::int64_t page_rows) {
   return page_rows % 16 == 0 && can_attend(heads);

@@ -19,20 +19,22 @@ constexpr std::int64_t kQueryRows = 32;  // queries of a block, and the most of 
 
 struct Run {
   std::int64_t begin = 0, end = 0;  // rows of the batch
-  std::int64_t n_keys = 0;          // the most that one of them sees
+  std::int64_t n_keys = 0;          // one past the last key that one of them sees
+  std::int64_t first_key = 0;       // the first that one of them sees
 };
 
 // Runs of at most max_rows rows, so that a long prompt is several pieces of work.
-std::vector<Run> find_runs(std::span<const CacheRow> rows, std::int64_t max_rows) {
+std::vector<Run> find_runs(std::span<const CacheRow> rows, const Heads& heads, std::int64_t max_rows) {
   std::vector<Run> runs;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(rows.size()); ++i) {
     const CacheRow& row = rows[static_cast<std::size_t>(i)];
     if (runs.empty() || runs.back().end - runs.back().begin == max_rows ||
         rows[static_cast<std::size_t>(i - 1)].sequence != row.sequence) {
-      runs.push_back({i, i, 0});
+      runs.push_back({i, i, 0, heads.first_key(row.n_keys - 1)});
     }
     runs.back().end = i + 1;
     runs.back().n_keys = std::max<std::int64_t>(runs.back().n_keys, row.n_keys);
+    runs.back().first_key = std::min(runs.back().first_key, heads.first_key(row.n_keys - 1));
   }
   return runs;
 }
@@ -49,9 +51,14 @@ struct Work {
   [[nodiscard]] std::int64_t column_of(std::int64_t query) const {
     return (kv_head * group() + query % group()) * op.heads.head_dim;
   }
-  [[nodiscard]] std::int64_t visible(std::int64_t query) const {
-    return op.rows[static_cast<std::size_t>(row_of(query))].n_keys;
+  // The keys that a query sees, [first, end), counted from the run's first.
+  [[nodiscard]] std::int64_t end_key(std::int64_t query) const {
+    return op.rows[static_cast<std::size_t>(row_of(query))].n_keys - run.first_key;
   }
+  [[nodiscard]] std::int64_t first_key(std::int64_t query) const {
+    return op.heads.first_key(op.rows[static_cast<std::size_t>(row_of(query))].n_keys - 1) - run.first_key;
+  }
+  [[nodiscard]] std::int64_t n_keys() const { return run.n_keys - run.first_key; }
 };
 
 // Where the kv head's part of key (or value) j lies.
@@ -73,15 +80,16 @@ KERNEL_INLINE void load_queries(const Work<T>& work, std::int64_t first, std::in
   }
 }
 
-// Scores become exp(s - max), keys that the query does not see 0; returns 1 / sum.
-KERNEL_INLINE float softmax_row(float* __restrict s, std::int64_t visible, std::int64_t n) {
-  const float max = max_of(s, visible);
+// Scores become exp(s - max), keys outside [first, end) 0; returns 1 / sum.
+KERNEL_INLINE float softmax_row(float* __restrict s, std::int64_t first, std::int64_t end, std::int64_t n) {
+  const float max = max_of(s + first, end - first);
   float sum = 0.0f;
-  for (std::int64_t j = 0; j < visible; ++j) {
+  for (std::int64_t j = 0; j < first; ++j) s[j] = 0.0f;
+  for (std::int64_t j = first; j < end; ++j) {
     s[j] = fast_exp(s[j] - max);
     sum += s[j];
   }
-  for (std::int64_t j = visible; j < n; ++j) s[j] = 0.0f;
+  for (std::int64_t j = end; j < n; ++j) s[j] = 0.0f;
   return 1.0f / sum;
 }
 
@@ -94,7 +102,8 @@ KERNEL_INLINE void store_output(const Work<T>& work, std::int64_t query, const f
 template <class T>
 KERNEL_INLINE void short_run(const Work<T>& work, Scratch& scratch) {
   const std::int64_t dim = work.op.heads.head_dim, width = work.op.heads.kv_width(), column = work.kv_head * dim;
-  const std::int64_t n = work.run.n_keys, n_queries = work.n_queries(), dim_p = round_up(dim, kBlockColumns);
+  const std::int64_t k0 = work.run.first_key, n = work.n_keys(), n_queries = work.n_queries(),
+                     dim_p = round_up(dim, kBlockColumns);
   const KvPages<T>& pages =
       work.op.sequences[static_cast<std::size_t>(work.op.rows[static_cast<std::size_t>(work.run.begin)].sequence)];
   float* const q = scratch.take(n_queries * dim_p);
@@ -103,7 +112,7 @@ KERNEL_INLINE void short_run(const Work<T>& work, Scratch& scratch) {
   float* const row = scratch.take(dim_p);
   load_queries(work, 0, n_queries, q, dim_p);
   for (std::int64_t j = 0; j < n; ++j) {
-    const T* __restrict key = row_in(pages.keys, work.op.page_rows, j, width, column);
+    const T* __restrict key = row_in(pages.keys, work.op.page_rows, k0 + j, width, column);
     for (std::int64_t d = 0; d < dim; ++d) row[d] = load(key + d);
     for (std::int64_t i = 0; i < n_queries; ++i) {
       float sum = 0.0f;
@@ -113,9 +122,10 @@ KERNEL_INLINE void short_run(const Work<T>& work, Scratch& scratch) {
   }
   std::fill(o, o + n_queries * dim_p, 0.0f);
   float inverse[kQueryRows];
-  for (std::int64_t i = 0; i < n_queries; ++i) inverse[i] = softmax_row(s + i * n, work.visible(i), n);
+  for (std::int64_t i = 0; i < n_queries; ++i)
+    inverse[i] = softmax_row(s + i * n, work.first_key(i), work.end_key(i), n);
   for (std::int64_t j = 0; j < n; ++j) {
-    const T* __restrict value = row_in(pages.values, work.op.page_rows, j, width, column);
+    const T* __restrict value = row_in(pages.values, work.op.page_rows, k0 + j, width, column);
     for (std::int64_t i = 0; i < n_queries; ++i) {
       const float p = s[i * n + j];
       float* __restrict out = o + i * dim_p;
@@ -128,7 +138,8 @@ KERNEL_INLINE void short_run(const Work<T>& work, Scratch& scratch) {
 template <class T, int lanes>
 KERNEL_INLINE void long_run(VectorWidth<lanes> width_tag, const Work<T>& work, Scratch& scratch) {
   const std::int64_t dim = work.op.heads.head_dim, width = work.op.heads.kv_width(), column = work.kv_head * dim;
-  const std::int64_t n = work.run.n_keys, n_p = round_up(n, kBlockColumns), dim_p = round_up(dim, kBlockColumns);
+  const std::int64_t k0 = work.run.first_key, n = work.n_keys(), n_p = round_up(n, kBlockColumns),
+                     dim_p = round_up(dim, kBlockColumns);
   const KvPages<T>& pages =
       work.op.sequences[static_cast<std::size_t>(work.op.rows[static_cast<std::size_t>(work.run.begin)].sequence)];
   float* const k_t = scratch.take(dim * n_p);
@@ -137,8 +148,8 @@ KERNEL_INLINE void long_run(VectorWidth<lanes> width_tag, const Work<T>& work, S
   float* const s = scratch.take(kQueryRows * n_p);
   float* const o = scratch.take(kQueryRows * dim_p);
   for (std::int64_t j = 0; j < n; ++j) {
-    const T* __restrict key = row_in(pages.keys, work.op.page_rows, j, width, column);
-    const T* __restrict value = row_in(pages.values, work.op.page_rows, j, width, column);
+    const T* __restrict key = row_in(pages.keys, work.op.page_rows, k0 + j, width, column);
+    const T* __restrict value = row_in(pages.values, work.op.page_rows, k0 + j, width, column);
     for (std::int64_t d = 0; d < dim; ++d) k_t[d * n_p + j] = load(key + d);
     for (std::int64_t d = 0; d < dim; ++d) v[j * dim_p + d] = load(value + d);
     for (std::int64_t d = dim; d < dim_p; ++d) v[j * dim_p + d] = 0.0f;
@@ -147,12 +158,13 @@ KERNEL_INLINE void long_run(VectorWidth<lanes> width_tag, const Work<T>& work, S
   for (std::int64_t first = 0; first < work.n_queries(); first += kQueryRows) {
     const std::int64_t m = std::min(kQueryRows, work.n_queries() - first), m_p = round_up(m, kBlockRows);
     std::int64_t seen = 0;
-    for (std::int64_t i = 0; i < m; ++i) seen = std::max(seen, work.visible(first + i));
+    for (std::int64_t i = 0; i < m; ++i) seen = std::max(seen, work.end_key(first + i));
     load_queries(work, first, m, q, dim_p);
     block_gemm<BlockWrite::Replace>(width_tag, {q, dim_p, 1}, k_t, n_p, s, n_p, m_p, dim,
                                     round_up(seen, kBlockColumns));
     float inverse[kQueryRows];
-    for (std::int64_t i = 0; i < m; ++i) inverse[i] = softmax_row(s + i * n_p, work.visible(first + i), seen);
+    for (std::int64_t i = 0; i < m; ++i)
+      inverse[i] = softmax_row(s + i * n_p, work.first_key(first + i), work.end_key(first + i), seen);
     block_gemm<BlockWrite::Replace>(width_tag, {s, n_p, 1}, v, dim_p, o, dim_p, m_p, seen, dim_p);
     for (std::int64_t i = 0; i < m; ++i) store_output(work, first + i, o + i * dim_p, inverse[i]);
   }
@@ -190,7 +202,7 @@ template void run(Cpu&, const KvAppend<bf16>&);
 template <class T>
 void run(Cpu&, const CachedAttention<T>& op) {
   constexpr std::int64_t kRunRows = 128;
-  const std::vector<Run> runs = find_runs(op.rows, kRunRows);
+  const std::vector<Run> runs = find_runs(op.rows, op.heads, kRunRows);
   [[maybe_unused]] const bool tiles = sizeof(T) == 2 && amx::pages_hold_tiles(op.heads, op.page_rows);
   parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
@@ -199,7 +211,7 @@ void run(Cpu&, const CachedAttention<T>& op) {
     }
     const Work<T>* const at = &work;
     with_best_isa([=](auto width) KERNEL_LAMBDA {
-      Scratch scratch(scratch_floats(at->run.n_keys, at->op.heads.head_dim));
+      Scratch scratch(scratch_floats(at->n_keys(), at->op.heads.head_dim));
       if (at->n_queries() <= 8) {
         short_run(*at, scratch);
       } else {

@@ -21,6 +21,11 @@ KERNEL_INLINE void add_scaled(const T* __restrict x, float* __restrict y, float 
   for (std::int64_t i = 0; i < n; ++i) y[i] += scale * load(x + i);
 }
 
+template <class T>
+KERNEL_INLINE void add_row(const float* __restrict x, T* __restrict y, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) store(y + i, load(y + i) + x[i]);
+}
+
 // 32 well mixed bits of (seed, index): two rounds of a multiply-xorshift hash (Mueller's, as used in hash32).
 KERNEL_INLINE std::uint32_t mix(std::uint32_t seed_low, std::uint32_t seed_high, std::uint32_t index) {
   std::uint32_t h = (index ^ seed_low) * 0x9e3779b1u;
@@ -50,6 +55,32 @@ void run(Cpu&, const AddInto<T>& op) {
 }
 template void run(Cpu&, const AddInto<float>&);
 template void run(Cpu&, const AddInto<bf16>&);
+
+template <class T>
+void run(Cpu&, const AddBias<T>& op) {
+  const std::int64_t width = op.y.shape[1];
+  parallel_for(op.y.shape[0], [&](std::int64_t begin, std::int64_t end) {
+    with_best_isa([=](auto) KERNEL_LAMBDA {
+      for (std::int64_t i = begin; i < end; ++i) add_row(op.bias.data, op.y.data + i * width, width);
+    });
+  });
+}
+template void run(Cpu&, const AddBias<float>&);
+template void run(Cpu&, const AddBias<bf16>&);
+
+// Each thread owns columns, so the sum's order does not depend on how many there are.
+template <class T>
+void run(Cpu&, const BiasGrad<T>& op) {
+  const std::int64_t m = op.dy.shape[0], width = op.dy.shape[1];
+  parallel_for(width, [&](std::int64_t begin, std::int64_t end) {
+    with_best_isa([=](auto) KERNEL_LAMBDA {
+      for (std::int64_t i = 0; i < m; ++i)
+        add_scaled(op.dy.data + i * width + begin, op.d_bias.data + begin, 1.0f, end - begin);
+    });
+  });
+}
+template void run(Cpu&, const BiasGrad<float>&);
+template void run(Cpu&, const BiasGrad<bf16>&);
 
 void run(Cpu&, const Scale& op) {
   parallel_for(op.x.shape.size(), [&](std::int64_t begin, std::int64_t end) {

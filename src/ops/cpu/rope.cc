@@ -8,20 +8,25 @@
 
 namespace faqsmith {
 
-RopeTable::RopeTable(std::int64_t max_positions, std::int64_t head_dim, float theta)
-    : max_positions_(max_positions),
-      head_dim_(head_dim),
-      cos_({max_positions, head_dim / 2}),
-      sin_({max_positions, head_dim / 2}) {
-  require(max_positions > 0 && head_dim > 0 && head_dim % 2 == 0,
-          "RopeTable: positions are positive and head_dim is even");
-  for (std::int64_t i = 0; i < head_dim / 2; ++i) {
-    const double frequency =
-        std::pow(static_cast<double>(theta), -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-    for (std::int64_t p = 0; p < max_positions; ++p) {
-      const double angle = static_cast<double>(p) * frequency;
-      cos_[p * (head_dim / 2) + i] = static_cast<float>(std::cos(angle));
-      sin_[p * (head_dim / 2) + i] = static_cast<float>(std::sin(angle));
+std::vector<double> rope_frequencies(std::int64_t head_dim, double theta) {
+  require(head_dim > 0 && head_dim % 2 == 0, "rotary embedding turns pairs: head_dim is even");
+  std::vector<double> frequencies;
+  for (std::int64_t i = 0; i < head_dim / 2; ++i)
+    frequencies.push_back(std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim)));
+  return frequencies;
+}
+
+RopeTable::RopeTable(std::int64_t max_positions, std::span<const double> frequencies, double scale)
+    : max_positions_(max_positions), head_dim_(2 * static_cast<std::int64_t>(frequencies.size())) {
+  require(max_positions > 0 && head_dim_ > 0, "RopeTable: there are positions and frequencies");
+  const std::int64_t half = head_dim_ / 2;
+  cos_ = Buffer<float>({max_positions, half});
+  sin_ = Buffer<float>({max_positions, half});
+  for (std::int64_t p = 0; p < max_positions; ++p) {
+    for (std::int64_t i = 0; i < half; ++i) {
+      const double angle = static_cast<double>(p) * frequencies[static_cast<std::size_t>(i)];
+      cos_[p * half + i] = static_cast<float>(scale * std::cos(angle));
+      sin_[p * half + i] = static_cast<float>(scale * std::sin(angle));
     }
   }
 }
