@@ -184,6 +184,7 @@ TrainOptions train_options(const Config& config) {
   out.method = parse_method(config.text("train.method"));
   out.schedule = parse_schedule(config.text("train.schedule"));
   out.lora = filled(config, kLora);
+  out.lora.rslora = config.on("lora.rslora");
   out.lora.targets = parse_targets(config.list("lora.targets"));
   out.seed = seed_of(config);
   return out;

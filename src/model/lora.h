@@ -1,5 +1,7 @@
-// LoRA (Hu et al. 2021, arXiv 2106.09685): W' = W + alpha / rank · B·A for any subset of the seven linears.
+// LoRA (Hu et al. 2021, arXiv 2106.09685): W' = W + scale · B·A for any subset of the seven linears. scale is alpha /
+// rank or, rank-stabilised (Kalajdzievski 2023, arXiv 2312.03732), alpha / sqrt(rank).
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -13,8 +15,12 @@ struct LoraConfig {
   std::int64_t rank = 16;
   float alpha = 32.0f;
   float dropout = 0.0f;
+  bool rslora = false;
   std::vector<Linear> targets = {Linear::Q, Linear::K, Linear::V, Linear::O, Linear::Gate, Linear::Up, Linear::Down};
-  [[nodiscard]] float scale() const { return alpha / static_cast<float>(rank); }
+  [[nodiscard]] float scale() const {
+    const auto r = static_cast<float>(rank);
+    return alpha / (rslora ? std::sqrt(r) : r);
+  }
 };
 
 struct LoraPair {

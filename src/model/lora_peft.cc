@@ -63,7 +63,7 @@ json config_json(const LoraConfig& config, const std::string& base_model) {
       {"fan_in_fan_out", false},
       {"inference_mode", true},
       {"init_lora_weights", true},
-      {"use_rslora", false},
+      {"use_rslora", config.rslora},
       {"use_dora", false},
       {"lora_bias", false},
       {"rank_pattern", json::object()},
@@ -87,16 +87,10 @@ void refuse_unsupported(const json& config, const fs::path& file) {
     return value.is_null() || value == false || value == "none" ||
            ((value.is_array() || value.is_object()) && value.empty());
   };
-  for (const char* key : {"use_rslora",          "use_dora",
-                          "use_qalora",          "use_bdlora",
-                          "lora_bias",           "bias",
-                          "fan_in_fan_out",      "rank_pattern",
-                          "alpha_pattern",       "modules_to_save",
-                          "layers_to_transform", "layer_replication",
-                          "target_parameters",   "trainable_token_indices",
-                          "exclude_modules",     "alora_invocation_tokens",
-                          "arrow_config",        "kasa_config",
-                          "monteclora_config",   "velora_config"}) {
+  for (const char* key : {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "bias", "fan_in_fan_out", "rank_pattern",
+                          "alpha_pattern", "modules_to_save", "layers_to_transform", "layer_replication",
+                          "target_parameters", "trainable_token_indices", "exclude_modules", "alora_invocation_tokens",
+                          "arrow_config", "kasa_config", "monteclora_config", "velora_config"}) {
     if (config.contains(key) && !off(config[key]))
       refuse(file, fmt::format("\"{}\" = {} is not supported yet", key, config[key].dump()));
   }
@@ -159,6 +153,9 @@ LoraConfig parse_peft_config(std::string_view text, const fs::path& file) {
   out.rank = static_cast<std::int64_t>(rank);
   out.alpha = static_cast<float>(number(config, "lora_alpha", 1e-6, 1e6, file));
   if (config.contains("lora_dropout")) out.dropout = static_cast<float>(number(config, "lora_dropout", 0, 1, file));
+  const json rslora = config.value("use_rslora", json(false));
+  if (!rslora.is_boolean()) refuse(file, "\"use_rslora\" is neither true nor false");
+  out.rslora = rslora;
   out.targets = read_targets(config.value("target_modules", json()), file);
   return out;
 }

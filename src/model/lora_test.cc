@@ -166,7 +166,7 @@ TEST(PeftConfig, RefusesByNameWhatItDoesNotCompute) {
       {"lora_alpha", 0},
       {"lora_alpha", {}},
       {"use_dora", true},
-      {"use_rslora", true},
+      {"use_rslora", "yes"},
       {"bias", "all"},
       {"lora_bias", true},
       {"rank_pattern", {{"q_proj", 8}}},
@@ -187,6 +187,8 @@ TEST(PeftConfig, RefusesByNameWhatItDoesNotCompute) {
   json all = valid;
   all["target_modules"] = "all-linear";
   EXPECT_EQ(parse_peft_config(all.dump(), "c.json").targets.size(), 7u);
+  all["use_rslora"] = true;
+  EXPECT_FLOAT_EQ(parse_peft_config(all.dump(), "c.json").scale(), 4.0f);  // 8 / sqrt(4)
 }
 
 TEST(PeftConfig, SurvivesTenThousandMutations) {

@@ -48,6 +48,36 @@ TrainState state_from_json(const Json& j) {
   return s;
 }
 
+Json scaling_to_json(const RopeScaling& s) {
+  return {{"kind", static_cast<int>(s.kind)},
+          {"factor", s.factor},
+          {"original_positions", s.original_positions},
+          {"low_freq_factor", s.low_freq_factor},
+          {"high_freq_factor", s.high_freq_factor},
+          {"beta_fast", s.beta_fast},
+          {"beta_slow", s.beta_slow},
+          {"attention_factor", s.attention_factor},
+          {"truncate", s.truncate},
+          {"factors", s.factors}};
+}
+
+RopeScaling scaling_from_json(const Json& j) {
+  RopeScaling s;
+  const int kind = j.at("kind");
+  require(kind >= 0 && kind <= static_cast<int>(RopeScaling::Kind::Factors), "a RoPE scaling that is known");
+  s.kind = static_cast<RopeScaling::Kind>(kind);
+  s.factor = j.at("factor");
+  s.original_positions = j.at("original_positions");
+  s.low_freq_factor = j.at("low_freq_factor");
+  s.high_freq_factor = j.at("high_freq_factor");
+  s.beta_fast = j.at("beta_fast");
+  s.beta_slow = j.at("beta_slow");
+  s.attention_factor = j.at("attention_factor");
+  s.truncate = j.at("truncate");
+  s.factors = j.at("factors").get<std::vector<float>>();
+  return s;
+}
+
 Json config_to_json(const LlamaConfig& c) {
   return {{"hidden_size", c.hidden_size},
           {"intermediate_size", c.intermediate_size},
@@ -58,8 +88,12 @@ Json config_to_json(const LlamaConfig& c) {
           {"vocab_size", c.vocab_size},
           {"max_positions", c.max_positions},
           {"rope_theta", c.rope_theta},
+          {"rope_scaling", scaling_to_json(c.rope_scaling)},
           {"rms_norm_eps", c.rms_norm_eps},
-          {"tied_embeddings", c.tied_embeddings}};
+          {"tied_embeddings", c.tied_embeddings},
+          {"attention_bias", c.attention_bias},
+          {"mlp_bias", c.mlp_bias},
+          {"sliding_window", c.sliding_window}};
 }
 
 LlamaConfig config_from_json(const Json& j) {
@@ -75,13 +109,22 @@ LlamaConfig config_from_json(const Json& j) {
   c.rope_theta = j.at("rope_theta");
   c.rms_norm_eps = j.at("rms_norm_eps");
   c.tied_embeddings = j.at("tied_embeddings");
+  // Checkpoints of earlier versions are of models without these.
+  if (j.contains("rope_scaling")) c.rope_scaling = scaling_from_json(j.at("rope_scaling"));
+  c.attention_bias = j.value("attention_bias", false);
+  c.mlp_bias = j.value("mlp_bias", false);
+  c.sliding_window = j.value("sliding_window", std::int64_t{0});
   return c;
 }
 
 Json lora_to_json(const LoraConfig& lora) {
   std::vector<int> targets;
   for (const Linear target : lora.targets) targets.push_back(static_cast<int>(target));
-  return {{"rank", lora.rank}, {"alpha", lora.alpha}, {"dropout", lora.dropout}, {"targets", targets}};
+  return {{"rank", lora.rank},
+          {"alpha", lora.alpha},
+          {"dropout", lora.dropout},
+          {"rslora", lora.rslora},
+          {"targets", targets}};
 }
 
 LoraConfig lora_from_json(const Json& j, const std::string& file) {
@@ -89,6 +132,7 @@ LoraConfig lora_from_json(const Json& j, const std::string& file) {
   lora.rank = j.at("rank");
   lora.alpha = j.at("alpha");
   lora.dropout = j.at("dropout");
+  lora.rslora = j.value("rslora", false);
   lora.targets.clear();
   for (const int target : j.at("targets").get<std::vector<int>>()) {
     if (target < 0 || target >= kLinearsPerLayer)

@@ -24,7 +24,11 @@ class Golden : public GoldenModel {
   using GoldenModel::GoldenModel;
   [[nodiscard]] LoraConfig lora_config() const {
     const Json& l = info().at("lora");
-    LoraConfig config{.rank = l.at("rank"), .alpha = l.at("alpha"), .dropout = 0, .targets = {}};
+    LoraConfig config{.rank = l.at("rank"),
+                      .alpha = l.at("alpha"),
+                      .dropout = 0,
+                      .rslora = info().at("config").value("rslora", false),
+                      .targets = {}};
     for (int i = 0; i < kLinearsPerLayer; ++i) {
       const auto linear = static_cast<Linear>(i);
       for (const auto& target : l.at("targets")) {
@@ -197,7 +201,7 @@ TEST_P(TrainOracle, SixtyFourGreedyTokensEqualTransformers) {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const char* model : {"mha_untied", "mha_tied", "gqa_untied", "gqa_tied", "bias", "wide_heads", "rope_linear",
-                            "rope_llama3", "rope_yarn", "window"}) {
+                            "rope_llama3", "rope_yarn", "rslora", "window"}) {
     for (const Compute compute : {Compute::F32, Compute::Bf16}) cases.push_back({model, compute});
   }
   return cases;

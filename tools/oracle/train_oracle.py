@@ -32,6 +32,7 @@ SHAPES = {  # name: (key/value heads, tied embeddings, LoRA targets, what else t
         "original_max_position_embeddings": 32}}),
     "rope_yarn": (2, True, ["q_proj", "k_proj"], {"rope": {
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}}),
+    "rslora": (2, True, LINEARS, {"rslora": True}),
     "window": (2, False, ["q_proj", "v_proj"], {"sliding_window": 6}),  # Mistral
 }
 ADAM = {"lr": 3e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1, "clip": 1.0}
@@ -102,8 +103,8 @@ def greedy(model, prompt, n):
     return ids[len(prompt):]
 
 
-def add_lora(model, targets):
-    peft = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=targets, lora_dropout=0.0))
+def add_lora(model, targets, rslora):
+    peft = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=targets, lora_dropout=0.0, use_rslora=rslora))
     with torch.no_grad():
         for name, p in peft.named_parameters():
             if "lora_B" in name:  # zero at the start of a real training: then the gradients of A would be zero too
@@ -133,7 +134,7 @@ def write(folder, name, seed):
     info["full_losses"] = adam_losses(model, rows)
     model.load_state_dict(start)
     model.zero_grad()
-    peft = add_lora(model, targets).eval()
+    peft = add_lora(model, targets, more.get("rslora", False)).eval()
     trained = [(plain_name(n), p) for n, p in peft.named_parameters() if p.requires_grad]
     tensors |= {"lora." + n: p.detach().clone() for n, p in trained}
     loss, tensors["lora_logits"] = step_loss(peft, rows)
