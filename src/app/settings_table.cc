@@ -103,6 +103,7 @@ constexpr Setting kSettings[] = {
 
     {"lora.rank", Integer, kFromStage, 1, 1024, "", "Rank of the adapter"},
     {"lora.alpha", Number, kFromStage, 0.01, 10000, "", "Scale of the adapter is alpha / rank"},
+    {"lora.dora", Switch, "false", 0, 0, "", "DoRA: the length of each weight row is trained apart; no dropout"},
     {"lora.rslora", Switch, "false", 0, 0, "", "Rank-stabilised: the scale is alpha / sqrt(rank) instead"},
     {"lora.dropout", Number, kFromStage, 0, 0.9, "", "Dropout before the adapter's A"},
     {"lora.targets", List, "q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj", 0, 0, "",

@@ -185,6 +185,7 @@ TrainOptions train_options(const Config& config) {
   out.schedule = parse_schedule(config.text("train.schedule"));
   out.lora = filled(config, kLora);
   out.lora.rslora = config.on("lora.rslora");
+  out.lora.dora = config.on("lora.dora");
   out.lora.targets = parse_targets(config.list("lora.targets"));
   out.seed = seed_of(config);
   return out;

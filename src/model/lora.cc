@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/adapted_row_norms.h"
 #include "sys/parallel.h"
 
 namespace faqsmith {
@@ -17,6 +18,9 @@ LoraWeights init_lora(const LlamaConfig& model, const LoraConfig& config, Rng& r
   }
   if (config.targets.empty()) {
     throw Error(Kind::User, "LoRA has no target linear", "leave train.lora.targets out to train all seven");
+  }
+  if (config.dora && config.dropout > 0) {
+    throw Error(Kind::User, "DoRA with dropout is not supported", "set lora.dropout to 0, or lora.dora to false");
   }
   LoraWeights lora;
   lora.config = config;
@@ -32,10 +36,32 @@ LoraWeights init_lora(const LlamaConfig& model, const LoraConfig& config, Rng& r
       const double bound = 1.0 / std::sqrt(static_cast<double>(shape[1]));
       for (std::int64_t i = 0; i < pair.a.size(); ++i)
         pair.a[i] = static_cast<float>((2.0 * rng.uniform() - 1.0) * bound);
+      if (config.dora) {
+        pair.magnitude = Buffer<float>({shape[0]});
+        std::fill_n(pair.magnitude.data(), shape[0], 1.0f);
+      }
       layer[static_cast<std::size_t>(l)] = std::move(pair);
     }
   }
   return lora;
+}
+
+Buffer<float> adapted_row_norms(const Buffer<float>& weight, const LoraPair& pair, float scale) {
+  Buffer<float> norms({weight.shape()[0]});
+  Cpu cpu;
+  launch(cpu,
+         AdaptedRowNorms{.w = weight.in(), .a = pair.a.in(), .b = pair.b.in(), .scale = scale, .norms = norms.out()});
+  return norms;
+}
+
+void init_magnitudes(const Weights& weights, LoraWeights& lora) {
+  if (!lora.config.dora) return;
+  for (std::size_t i = 0; i < lora.layers.size(); ++i) {
+    for (std::size_t l = 0; l < lora.layers[i].size(); ++l) {
+      std::optional<LoraPair>& pair = lora.layers[i][l];
+      if (pair) pair->magnitude = adapted_row_norms(weights.layers[i].linear[l], *pair, lora.config.scale());
+    }
+  }
 }
 
 void merge_lora(Weights& weights, const LoraWeights& lora) {
@@ -49,6 +75,8 @@ void merge_lora(Weights& weights, const LoraWeights& lora) {
       const std::int64_t rank = pair->a.shape()[0], n_in = w.shape()[1];
       require(pair->a.shape() == Shape{rank, n_in} && pair->b.shape() == Shape{w.shape()[0], rank},
               "adapter shapes fit the linear");
+      Buffer<float> norms;
+      if (lora.config.dora) norms = adapted_row_norms(w, *pair, scale);
       parallel_for(w.shape()[0], [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> delta(static_cast<std::size_t>(n_in));
         for (std::int64_t row = begin; row < end; ++row) {
@@ -60,6 +88,9 @@ void merge_lora(Weights& weights, const LoraWeights& lora) {
           }
           float* out = w.data() + row * n_in;
           for (std::int64_t c = 0; c < n_in; ++c) out[c] += scale * delta[static_cast<std::size_t>(c)];
+          if (norms.empty()) continue;
+          const float length = pair->magnitude[row] / norms[row];
+          for (std::int64_t c = 0; c < n_in; ++c) out[c] *= length;
         }
       });
     }

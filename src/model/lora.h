@@ -1,5 +1,6 @@
-// LoRA (Hu et al. 2021, arXiv 2106.09685): W' = W + scale · B·A for any subset of the seven linears. scale is alpha /
-// rank or, rank-stabilised (Kalajdzievski 2023, arXiv 2312.03732), alpha / sqrt(rank).
+// LoRA (Hu et al. 2021, arXiv 2106.09685): W' = W + scale · B·A for any subset of the seven linears, scale = alpha /
+// rank or, rank-stabilised (Kalajdzievski 2023, arXiv 2312.03732), alpha / sqrt(rank). With DoRA (Liu et al. 2024,
+// arXiv 2402.09353) every row of W' is then given a trained length: magnitude / ||W'|| · W'.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -16,6 +17,7 @@ struct LoraConfig {
   float alpha = 32.0f;
   float dropout = 0.0f;
   bool rslora = false;
+  bool dora = false;  // without dropout only: PEFT's dropout reaches into the base weight's product there
   std::vector<Linear> targets = {Linear::Q, Linear::K, Linear::V, Linear::O, Linear::Gate, Linear::Up, Linear::Down};
   [[nodiscard]] float scale() const {
     const auto r = static_cast<float>(rank);
@@ -24,8 +26,9 @@ struct LoraConfig {
 };
 
 struct LoraPair {
-  Buffer<float> a;  // [rank, in]
-  Buffer<float> b;  // [out, rank]
+  Buffer<float> a;               // [rank, in]
+  Buffer<float> b;               // [out, rank]
+  Buffer<float> magnitude = {};  // [out]; only with DoRA
 };
 
 struct LoraWeights {
@@ -33,8 +36,12 @@ struct LoraWeights {
   std::vector<std::vector<std::optional<LoraPair>>> layers;  // [n_layers][kLinearsPerLayer]
 };
 
-// A is Kaiming-uniform(a = sqrt 5) as in PEFT, B is zero.
+// A is Kaiming-uniform(a = sqrt 5) as in PEFT, B is zero; magnitudes are ones until init_magnitudes().
 [[nodiscard]] LoraWeights init_lora(const LlamaConfig& model, const LoraConfig& config, Rng& rng);
+// DoRA's: the length of each row of the base weight. Nothing without DoRA.
+void init_magnitudes(const Weights& weights, LoraWeights& lora);
+// ||W + scale · B A|| of each row: [out].
+[[nodiscard]] Buffer<float> adapted_row_norms(const Buffer<float>& weight, const LoraPair& pair, float scale);
 void merge_lora(Weights& weights, const LoraWeights& lora);  // in place, float32
 
 // PEFT's folder: adapter_config.json and adapter_model.safetensors (float32).

@@ -1,5 +1,5 @@
 // PEFT's adapter folder, read and written as peft 0.21 does. A setting that changes what an adapter computes and that
-// we do not implement (DoRA, rank patterns, trained biases …) is refused by name, never ignored.
+// we do not implement (rank patterns, trained biases …) is refused by name, never ignored.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,9 +27,12 @@ constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 
 // hf_name() is "model.layers.3.self_attn.q_proj.weight"; PEFT wraps the model once more and puts the matrix at the end.
 std::string adapter_name(std::int64_t layer, Linear linear, char matrix) {
-  std::string name = hf_name(layer, linear);
-  name.resize(name.size() - std::string_view(".weight").size());
-  return fmt::format("base_model.model.{}.lora_{}.weight", name, matrix);
+  return fmt::format("base_model.model.{}.lora_{}.weight", hf_module_name(layer, linear), matrix);
+}
+
+// PEFT leaves ".weight" out here.
+std::string magnitude_name(std::int64_t layer, Linear linear) {
+  return fmt::format("base_model.model.{}.lora_magnitude_vector", hf_module_name(layer, linear));
 }
 
 // The shortest decimal that reads back as the same float: 0.05, not 0.05000000074505806.
@@ -64,7 +67,7 @@ json config_json(const LoraConfig& config, const std::string& base_model) {
       {"inference_mode", true},
       {"init_lora_weights", true},
       {"use_rslora", config.rslora},
-      {"use_dora", false},
+      {"use_dora", config.dora},
       {"lora_bias", false},
       {"rank_pattern", json::object()},
       {"alpha_pattern", json::object()},
@@ -87,7 +90,7 @@ void refuse_unsupported(const json& config, const fs::path& file) {
     return value.is_null() || value == false || value == "none" ||
            ((value.is_array() || value.is_object()) && value.empty());
   };
-  for (const char* key : {"use_dora", "use_qalora", "use_bdlora", "lora_bias", "bias", "fan_in_fan_out", "rank_pattern",
+  for (const char* key : {"use_qalora", "use_bdlora", "lora_bias", "bias", "fan_in_fan_out", "rank_pattern",
                           "alpha_pattern", "modules_to_save", "layers_to_transform", "layer_replication",
                           "target_parameters", "trainable_token_indices", "exclude_modules", "alora_invocation_tokens",
                           "arrow_config", "kasa_config", "monteclora_config", "velora_config"}) {
@@ -123,12 +126,20 @@ double number(const json& config, const char* key, double least, double most, co
   return value;
 }
 
-void read_matrix(const SafetensorsFile& file, const std::string& name, Buffer<float>& out, const Shape& shape) {
+bool read_switch(const json& config, const char* key, const fs::path& file) {
+  const json value = config.value(key, json(false));
+  if (value.is_null()) return false;
+  if (!value.is_boolean()) refuse(file, fmt::format("\"{}\" is neither true nor false", key));
+  return value;
+}
+
+void read_into(const SafetensorsFile& file, const std::string& name, Buffer<float>& out, const Shape& shape) {
   const SafeTensor* tensor = file.find_tensor(name);
   if (!tensor) refuse(file.file(), fmt::format("tensor \"{}\" is missing", name));
-  if (tensor->shape != std::vector<std::int64_t>{shape[0], shape[1]}) {
-    refuse(file.file(), fmt::format("tensor \"{}\" is [{}], expected [{}, {}]", name, fmt::join(tensor->shape, ", "),
-                                    shape[0], shape[1]));
+  const std::vector<std::int64_t> expected(shape.dims.begin(), shape.dims.begin() + shape.rank);
+  if (tensor->shape != expected) {
+    refuse(file.file(), fmt::format("tensor \"{}\" is [{}], expected [{}]", name, fmt::join(tensor->shape, ", "),
+                                    fmt::join(expected, ", ")));
   }
   out = Buffer<float>(shape);
   file.read_floats(*tensor, out.data());
@@ -153,9 +164,8 @@ LoraConfig parse_peft_config(std::string_view text, const fs::path& file) {
   out.rank = static_cast<std::int64_t>(rank);
   out.alpha = static_cast<float>(number(config, "lora_alpha", 1e-6, 1e6, file));
   if (config.contains("lora_dropout")) out.dropout = static_cast<float>(number(config, "lora_dropout", 0, 1, file));
-  const json rslora = config.value("use_rslora", json(false));
-  if (!rslora.is_boolean()) refuse(file, "\"use_rslora\" is neither true nor false");
-  out.rslora = rslora;
+  out.rslora = read_switch(config, "use_rslora", file);
+  out.dora = read_switch(config, "use_dora", file);
   out.targets = read_targets(config.value("target_modules", json()), file);
   return out;
 }
@@ -165,16 +175,21 @@ void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const Ll
   require(static_cast<std::int64_t>(lora.layers.size()) == model.n_layers,
           "an adapter has as many layers as its model");
   std::vector<SafeTensorToWrite> tensors;
-  const auto add = [&](const std::string& name, const Buffer<float>& matrix) {
-    tensors.push_back(
-        {name, {matrix.shape()[0], matrix.shape()[1]}, {matrix.data(), static_cast<std::size_t>(matrix.size())}});
+  const auto add = [&](const std::string& name, const Buffer<float>& tensor) {
+    const Shape& shape = tensor.shape();
+    tensors.push_back({name,
+                       {shape.dims.begin(), shape.dims.begin() + shape.rank},
+                       {tensor.data(), static_cast<std::size_t>(tensor.size())}});
   };
   for (std::size_t i = 0; i < lora.layers.size(); ++i) {
     for (std::size_t l = 0; l < kLinearsPerLayer; ++l) {
       const auto& pair = lora.layers[i][l];
       if (!pair) continue;
-      add(adapter_name(static_cast<std::int64_t>(i), static_cast<Linear>(l), 'A'), pair->a);
-      add(adapter_name(static_cast<std::int64_t>(i), static_cast<Linear>(l), 'B'), pair->b);
+      const auto layer = static_cast<std::int64_t>(i);
+      const auto linear = static_cast<Linear>(l);
+      add(adapter_name(layer, linear, 'A'), pair->a);
+      add(adapter_name(layer, linear, 'B'), pair->b);
+      if (lora.config.dora) add(magnitude_name(layer, linear), pair->magnitude);
     }
   }
   create_folder(folder);
@@ -196,9 +211,14 @@ LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model) 
       const auto layer = static_cast<std::int64_t>(i);
       LoraPair pair;
       const std::string a_name = adapter_name(layer, linear, 'A'), b_name = adapter_name(layer, linear, 'B');
-      read_matrix(file, a_name, pair.a, {lora.config.rank, shape[1]});
-      read_matrix(file, b_name, pair.b, {shape[0], lora.config.rank});
+      read_into(file, a_name, pair.a, {lora.config.rank, shape[1]});
+      read_into(file, b_name, pair.b, {shape[0], lora.config.rank});
       used.insert({a_name, b_name});
+      if (lora.config.dora) {
+        const std::string name = magnitude_name(layer, linear);
+        read_into(file, name, pair.magnitude, {shape[0]});
+        used.insert(name);
+      }
       lora.layers[i][static_cast<std::size_t>(linear)] = std::move(pair);
     }
   }

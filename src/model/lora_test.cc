@@ -165,7 +165,7 @@ TEST(PeftConfig, RefusesByNameWhatItDoesNotCompute) {
       {"r", 1e300},
       {"lora_alpha", 0},
       {"lora_alpha", {}},
-      {"use_dora", true},
+      {"use_dora", 1},
       {"use_rslora", "yes"},
       {"bias", "all"},
       {"lora_bias", true},
@@ -187,7 +187,8 @@ TEST(PeftConfig, RefusesByNameWhatItDoesNotCompute) {
   json all = valid;
   all["target_modules"] = "all-linear";
   EXPECT_EQ(parse_peft_config(all.dump(), "c.json").targets.size(), 7u);
-  all["use_rslora"] = true;
+  all["use_rslora"] = all["use_dora"] = true;
+  EXPECT_TRUE(parse_peft_config(all.dump(), "c.json").dora);
   EXPECT_FLOAT_EQ(parse_peft_config(all.dump(), "c.json").scale(), 4.0f);  // 8 / sqrt(4)
 }
 

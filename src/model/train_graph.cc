@@ -137,11 +137,15 @@ void LlamaTrainGraph<T>::list_lora_tensors() {
       const auto members = adapted_members(config_, lora_->config, group);
       for (std::size_t j = 0; j < members.size(); ++j) {
         LoraPair& pair = *lora_->layers[l][static_cast<std::size_t>(members[j].linear)];
-        std::string name = hf_name(static_cast<std::int64_t>(l), members[j].linear);
-        name.resize(name.size() - std::string(".weight").size());
+        const std::string name = hf_module_name(static_cast<std::int64_t>(l), members[j].linear);
         trained_.push_back({name + ".lora_A", master(pair.a),
                             row_slice(g.a, static_cast<std::int64_t>(j) * lora_->config.rank, pair.a.shape()), true});
         trained_.push_back({name + ".lora_B", master(pair.b), g.b[j].acc(), true});
+        if (lora_->config.dora)
+          trained_.push_back({name + ".lora_magnitude_vector",
+                              master(pair.magnitude),
+                              {g.magnitude.data() + members[j].column, pair.magnitude.shape()},
+                              true});
       }
     }
   }

@@ -57,7 +57,7 @@ void LlamaTrainGraph<T>::backward_head_rows(const Pack& pack) {
 
 template <class T>
 void LlamaTrainGraph<T>::backward_inputs(std::size_t layer, LinearGroup g, In<T> dy, Out<T> dx) {
-  group(layer, g).input_gradient(runner_, dy, dx, rows_of(scratch_.d_low, dy.shape[0]), mask(layer, g));
+  group(layer, g).input_gradient(runner_, dy, dx, group_scratch(dy.shape[0]), mask(layer, g));
 }
 
 template <class T>
@@ -71,8 +71,8 @@ void LlamaTrainGraph<T>::backward_weights(std::size_t layer, LinearGroup g, In<T
     return;
   }
   const std::int64_t m = x.shape[0];
-  group(layer, g).adapter_gradients(runner_, dy, x, low(layer, g, m), rows_of(scratch_.d_low, m),
-                                    scratch_.dropped.out(), mask(layer, g), gradient_write());
+  group(layer, g).adapter_gradients(runner_, dy, x, low(layer, g, m), group_scratch(m), mask(layer, g),
+                                    gradient_write());
 }
 
 template <class T>

@@ -146,6 +146,12 @@ void plan_scratch(Planner& planner, Scratch<T>& s, const LlamaConfig& config, co
     std::int64_t widest = 0;
     for (const LinearGroup group : kAllGroups) widest = std::max(widest, low_width(config, *lora, group));
     planner.make(s.d_low, {tokens, widest});
+    if (lora->dora) {
+      std::int64_t widest_output = 0;
+      for (const LinearGroup group : kAllGroups) widest_output = std::max(widest_output, group_shape(config, group)[0]);
+      planner.make(s.d_scaled, {tokens, widest_output});
+      planner.make(s.unscaled, {tokens, widest_output});
+    }
   }
   planner.make(s.r_head, {tokens, hidden});
   planner.make(s.delta_head, {tokens, hidden});
@@ -187,6 +193,7 @@ void plan_lora_gradients(Planner& planner, std::vector<LoraGroupGradients>& grad
     const std::int64_t low = low_width(config, lora, group);
     planner.make(gradients[i].a, {low, group_shape(config, group)[1]});
     planner.make(gradients[i].b_fused, {group_shape(config, group)[0], low});
+    if (lora.dora) planner.make(gradients[i].magnitude, {group_shape(config, group)[0]});
     gradients[i].b.resize(members.size());
     for (std::size_t j = 0; j < members.size(); ++j) {
       planner.make(gradients[i].b[j], {linear_shape(config, members[j].linear)[0], lora.rank});

@@ -73,6 +73,8 @@ struct Scratch {
   Buffer<float> d_residual;       // [tokens, hidden]
   Buffer<T> dropped;              // [tokens, widest input] the adapters' input after dropout
   Buffer<T> d_low;                // [tokens, widest low_width]
+  Buffer<T> d_scaled;             // [tokens, widest output] DoRA: the gradient before the rows' lengths were set
+  Buffer<T> unscaled;             // [tokens, widest output] DoRA: the product before that, computed again
   Buffer<float> r_head;           // [tokens, hidden] labelled rows of the residual stream
   Buffer<T> delta_head;           // [tokens, hidden]
   Buffer<float> inv_head;         // [tokens]
@@ -101,6 +103,7 @@ struct LoraGroupGradients {
   Buffer<float> a;        // [low_width, in]
   Buffer<float> b_fused;  // [fused out, low_width]: of the product of all; only the diagonal blocks mean something
   std::vector<Buffer<float>> b;  // each [out, rank]: those blocks
+  Buffer<float> magnitude;       // [fused out]; only with DoRA
 };
 
 template <class T>

@@ -34,6 +34,24 @@ TrainGroup<T>::TrainGroup(Compute compute, const LlamaConfig& config, const Laye
   a_transposed_ = PackedMatrix(compute, a_fused_.in(), Product::Backward);
   b_ = PackedMatrix(compute, b_fused_.in(), Product::Forward, scale_);
   b_transposed_ = PackedMatrix(compute, b_fused_.in(), Product::Backward, scale_);
+  if (!lora->dora) return;
+  column_scale_ = Buffer<float>({shape[0]});
+  inverse_norm_ = Buffer<float>({shape[0]});
+  measure_rows();
+}
+
+// Columns without an adapter keep their length: a scale of 1, and no gradient.
+template <class T>
+void TrainGroup<T>::measure_rows() {
+  std::fill_n(column_scale_.data(), column_scale_.size(), 1.0f);
+  for (const Member& member : members_) {
+    const Buffer<float> norms = adapted_row_norms(weights_->at(member.place.linear), *member.pair, scale_);
+    for (std::int64_t i = 0; i < norms.size(); ++i) {
+      const float inverse = norms[i] > 0 ? 1.0f / norms[i] : 0.0f;
+      inverse_norm_[member.place.column + i] = inverse;
+      column_scale_[member.place.column + i] = member.pair->magnitude[i] * inverse;
+    }
+  }
 }
 
 template <class T>
@@ -82,6 +100,12 @@ Out<T> TrainGroup<T>::low_columns(Out<T> low) const {
 }
 
 template <class T>
+Out<T> TrainGroup<T>::output_columns(Out<T> scratch) const {
+  scratch.shape.dims[1] = column_scale_.size();
+  return scratch;
+}
+
+template <class T>
 void TrainGroup<T>::repack_weights() {
   const auto parts = weight_parts();
   w_.repack(parts);
@@ -97,6 +121,7 @@ void TrainGroup<T>::repack_adapters() {
   a_transposed_.repack(a_fused_.in());
   b_.repack(b_fused_.in(), scale_);
   b_transposed_.repack(b_fused_.in(), scale_);
+  if (dora()) measure_rows();
 }
 
 template <class T>
@@ -111,8 +136,11 @@ template <class T>
 void TrainGroup<T>::forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped,
                             DropoutMask mask) const {
   runner.go(GraphPart::Linears, Matmul<T, T>{.x = x, .w = &w_, .y = y});
-  if (!bias_.empty()) runner.go(GraphPart::Linears, AddBias<T>{.bias = bias_.in(), .y = {y.data, y.shape}});
-  if (!adapted()) return;
+  const auto finish = [&] {
+    if (dora()) runner.go(GraphPart::LoraProducts, ScaleColumns<T>{.factors = column_scale_.in(), .x = y, .y = y});
+    if (!bias_.empty()) runner.go(GraphPart::Linears, AddBias<T>{.bias = bias_.in(), .y = {y.data, y.shape}});
+  };
+  if (!adapted()) return finish();
   In<T> input = x;
   if (mask.p > 0) {
     dropped = {dropped.data, x.shape};
@@ -121,11 +149,18 @@ void TrainGroup<T>::forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, 
   }
   runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = input, .w = &a_, .y = low});
   runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = low, .w = &b_, .y = y, .write = Write::Add});
+  finish();
 }
 
 template <class T>
-void TrainGroup<T>::input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, Out<T> d_low, DropoutMask mask) const {
-  d_low = low_columns(d_low);
+void TrainGroup<T>::input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, const GroupScratch<T>& scratch,
+                                   DropoutMask mask) const {
+  const Out<T> d_low = low_columns(scratch.d_low);
+  if (dora()) {
+    const Out<T> d_scaled = output_columns(scratch.d_scaled);
+    runner.go(GraphPart::LoraProducts, ScaleColumns<T>{.factors = column_scale_.in(), .x = dy, .y = d_scaled});
+    dy = d_scaled;
+  }
   if (adapted()) runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = dy, .w = &b_transposed_, .y = d_low});
   if (dx.empty()) return;
   if (adapted() && mask.p > 0) {  // the mask applies to the adapters' part only, so that part comes first
@@ -140,20 +175,37 @@ void TrainGroup<T>::input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, Out
 }
 
 template <class T>
-void TrainGroup<T>::adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> d_low, Out<T> dropped,
+void TrainGroup<T>::adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, const GroupScratch<T>& scratch,
                                       DropoutMask mask, Write write) const {
   if (!adapted()) return;
+  if (dora()) {
+    magnitude_gradient(runner, dy, x, low, output_columns(scratch.unscaled), write);
+    dy = output_columns(scratch.d_scaled);
+  }
   runner.go(GraphPart::LoraProducts,
             MatmulWeightGrad<T>{.dy = dy, .x = low, .dw = gradients_->b_fused.acc(), .scale = scale_, .write = write});
   split_b_gradient();
   In<T> input = x;
   if (mask.p > 0) {
-    dropped = {dropped.data, x.shape};
+    const Out<T> dropped{scratch.dropped.data, x.shape};
     runner.go(GraphPart::LoraProducts, Dropout<T>{.x = x, .y = dropped, .p = mask.p, .seed = mask.seed});
     input = dropped;
   }
+  runner.go(
+      GraphPart::LoraProducts,
+      MatmulWeightGrad<T>{.dy = low_columns(scratch.d_low), .x = input, .dw = gradients_->a.acc(), .write = write});
+}
+
+// The outputs before they were scaled are computed again: kept, they would cost as much memory as the tape.
+template <class T>
+void TrainGroup<T>::magnitude_gradient(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> unscaled,
+                                       Write write) const {
+  Buffer<float>& d_magnitude = gradients_->magnitude;
+  if (write == Write::Replace) d_magnitude.zero();
+  runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = x, .w = &w_, .y = unscaled});
+  runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = low, .w = &b_, .y = unscaled, .write = Write::Add});
   runner.go(GraphPart::LoraProducts,
-            MatmulWeightGrad<T>{.dy = low_columns(d_low), .x = input, .dw = gradients_->a.acc(), .write = write});
+            ColumnDots<T>{.a = dy, .b = unscaled, .weights = inverse_norm_.in(), .sums = d_magnitude.acc()});
 }
 
 template class TrainGroup<float>;

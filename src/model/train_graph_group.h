@@ -1,5 +1,6 @@
 // A group of linears that read one input (q|k|v, o, gate|up, down), as one packed product with its LoRA adapters:
 //   y = x W^T + b + scale * (drop(x) A^T) B^T,   dx = dy W + drop(scale * dy B A),   dA, dB or dW.
+// With DoRA y's columns (b apart) are multiplied by magnitude / ||W + scale B A||, a length that counts as constant.
 // Promise: with adapters only the rank-r product of the forward pass is kept, and W gets no gradient. The adapters of a
 // group are one product as well: their A stacked, their B on the diagonal of one matrix whose other blocks are zero.
 // That multiplies some zeros, but thin products of their own are slower (and oneDNN has no fast kernel for slices of
@@ -39,6 +40,12 @@ struct DropoutMask {
   std::uint64_t seed = 0;
 };
 
+// Memory that the gradients of all groups use in turn; each is laid out for the group that runs.
+template <class T>
+struct GroupScratch {
+  Out<T> d_low, dropped, d_scaled, unscaled;
+};
+
 template <class T>
 class TrainGroup {
  public:
@@ -51,10 +58,11 @@ class TrainGroup {
   [[nodiscard]] std::uint64_t bytes() const;  // packed copies
 
   void forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped, DropoutMask mask) const;
-  // dx, and the adapters' d_low = scale * dy B, which adapter_gradients then reads: call this first. dx may be empty.
-  void input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, Out<T> d_low, DropoutMask mask) const;
-  // dA and dB, added to their gradients or in place of them.
-  void adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> d_low, Out<T> dropped,
+  // dx, and in the scratch what adapter_gradients then reads (d_low = scale * dy B; with DoRA d_scaled): call this
+  // first. dx may be empty.
+  void input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, const GroupScratch<T>& scratch, DropoutMask mask) const;
+  // dA, dB and the magnitudes', added to their gradients or in place of them.
+  void adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, const GroupScratch<T>& scratch,
                          DropoutMask mask, Write write) const;
 
  private:
@@ -67,6 +75,10 @@ class TrainGroup {
   void fuse_adapters();                                // masters -> a_fused_, b_fused_
   [[nodiscard]] Out<T> low_columns(Out<T> low) const;  // the scratch laid out for this group's width
   void split_b_gradient() const;                       // the diagonal blocks of b_fused
+  [[nodiscard]] bool dora() const { return !column_scale_.empty(); }
+  void measure_rows();                                        // DoRA: column_scale_, inverse_norm_
+  [[nodiscard]] Out<T> output_columns(Out<T> scratch) const;  // the same for the group's outputs
+  void magnitude_gradient(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> unscaled, Write write) const;
   const LayerWeights* weights_;
   std::vector<GroupMember> linears_;
   std::vector<Member> members_;
@@ -74,6 +86,7 @@ class TrainGroup {
   float scale_ = 1;
   LoraGroupGradients* gradients_ = nullptr;
   Buffer<float> bias_;                                                   // [fused out]; empty without
+  Buffer<float> column_scale_, inverse_norm_;                            // DoRA: [fused out]
   Buffer<float> a_fused_, b_fused_;                                      // [low_width, in], [fused out, low_width]
   PackedMatrix w_, w_transposed_, a_, a_transposed_, b_, b_transposed_;  // both b carry alpha / rank
 };

@@ -37,6 +37,10 @@ class LlamaTrainGraph final : public TrainGraph {
   [[nodiscard]] TrainGroup<T>& group(std::size_t layer, LinearGroup g) {
     return groups_[layer * kGroups + static_cast<std::size_t>(g)];
   }
+  [[nodiscard]] GroupScratch<T> group_scratch(std::int64_t m) {
+    return {rows_of(scratch_.d_low, m), scratch_.dropped.out(), rows_of(scratch_.d_scaled, m),
+            rows_of(scratch_.unscaled, m)};
+  }
   // A window that no sequence can outgrow is none: the fastest kernels know nothing of windows.
   [[nodiscard]] Heads heads() const {
     return {config_.n_heads, config_.n_kv_heads, config_.head_dim,

@@ -34,10 +34,6 @@ bool in_attention(Linear linear) {
   return linear == Linear::Q || linear == Linear::K || linear == Linear::V || linear == Linear::O;
 }
 
-std::string module_name(std::int64_t layer, Linear linear) {
-  return fmt::format("model.layers.{}.{}.{}", layer, in_attention(linear) ? "self_attn" : "mlp", peft_name(linear));
-}
-
 void allocate_linear(const LlamaConfig& config, Linear linear, LayerWeights& layer) {
   const Shape shape = linear_shape(config, linear);
   layer.at(linear) = Buffer<float>(shape);
@@ -52,12 +48,16 @@ const char* peft_name(Linear linear) {
   return kNames[static_cast<std::size_t>(linear)];
 }
 
+std::string hf_module_name(std::int64_t layer, Linear linear) {
+  return fmt::format("model.layers.{}.{}.{}", layer, in_attention(linear) ? "self_attn" : "mlp", peft_name(linear));
+}
+
 std::string hf_name(std::int64_t layer, Linear linear) {
-  return module_name(layer, linear) + ".weight";
+  return hf_module_name(layer, linear) + ".weight";
 }
 
 std::string hf_bias_name(std::int64_t layer, Linear linear) {
-  return module_name(layer, linear) + ".bias";
+  return hf_module_name(layer, linear) + ".bias";
 }
 
 bool has_bias(const LlamaConfig& config, Linear linear) {

@@ -17,7 +17,8 @@ namespace faqsmith {
 // The seven linears of a layer, in PEFT's naming.
 enum class Linear { Q, K, V, O, Gate, Up, Down };
 inline constexpr int kLinearsPerLayer = 7;
-[[nodiscard]] const char* peft_name(Linear linear);                         // "q_proj", …, "down_proj"
+[[nodiscard]] const char* peft_name(Linear linear);                           // "q_proj", …, "down_proj"
+[[nodiscard]] std::string hf_module_name(std::int64_t layer, Linear linear);  // "model.layers.3.self_attn.q_proj"
 [[nodiscard]] std::string hf_name(std::int64_t layer, Linear linear);       // "model.layers.3.self_attn.q_proj.weight"
 [[nodiscard]] std::string hf_bias_name(std::int64_t layer, Linear linear);  // "model.layers.3.self_attn.q_proj.bias"
 [[nodiscard]] bool has_bias(const LlamaConfig& config, Linear linear);

@@ -34,6 +34,23 @@ struct BiasGrad {
   Acc<float> d_bias;  // [width]
 };
 
+// y = x with every column multiplied by its factor. y may be x's own memory.
+template <class T>
+struct ScaleColumns {
+  In<float> factors;  // [width]
+  In<T> x;            // [m, width]
+  Out<T> y;           // [m, width]
+};
+
+// The gradient of the factors: sums += weights * (the sum over rows of a * b).
+template <class T>
+struct ColumnDots {
+  In<T> a;            // [m, width]
+  In<T> b;            // [m, width]
+  In<float> weights;  // [width]
+  Acc<float> sums;    // [width]
+};
+
 struct Scale {
   InOut<float> x;  // any shape: x *= factor
   float factor = 1.0f;
@@ -82,6 +99,17 @@ void validate(const BiasGrad<T>& op) {
   require(op.dy.shape.rank == 2 && op.d_bias.shape == Shape{op.dy.shape[1]},
           "BiasGrad: dy is [m, width], d_bias [width]");
 }
+template <class T>
+void validate(const ScaleColumns<T>& op) {
+  require(op.x.shape.rank == 2 && op.x.shape == op.y.shape && op.factors.shape == Shape{op.x.shape[1]},
+          "ScaleColumns: x and y are [m, width], factors [width]");
+}
+template <class T>
+void validate(const ColumnDots<T>& op) {
+  const Shape width{op.a.shape[1]};
+  require(op.a.shape.rank == 2 && op.a.shape == op.b.shape && op.weights.shape == width && op.sums.shape == width,
+          "ColumnDots: a and b are [m, width], weights and sums [width]");
+}
 inline void validate(const Scale&) {}
 inline void validate_row_indices(const In<std::int32_t>& rows, std::int64_t m) {
   for (std::int64_t i = 0; i < rows.shape.size(); ++i)
@@ -111,6 +139,10 @@ template <class T>
 void run(Cpu& cpu, const AddBias<T>& op);  // float, bf16
 template <class T>
 void run(Cpu& cpu, const BiasGrad<T>& op);  // float, bf16
+template <class T>
+void run(Cpu& cpu, const ScaleColumns<T>& op);  // float, bf16
+template <class T>
+void run(Cpu& cpu, const ColumnDots<T>& op);  // float, bf16
 void run(Cpu& cpu, const Scale& op);
 template <class T>
 void run(Cpu& cpu, const GatherRows<T>& op);  // float, bf16

@@ -108,6 +108,28 @@ TYPED_TEST(BiasTest, IsAddedToEveryRowAndItsGradientSumsTheRows) {
   expect_near(to_double(d_bias), sums, 1e-5, "d_bias");
 }
 
+TYPED_TEST(BiasTest, ColumnsAreScaledAndTheFactorsGetTheirGradient) {
+  using T = TypeParam;
+  Cpu cpu;
+  Rng rng(88);
+  const Buffer<float> factors = random_buffer<float>({37}, rng);
+  const Buffer<T> x = random_buffer<T>({50, 37}, rng), dy = random_buffer<T>({50, 37}, rng);
+  Buffer<T> y = poisoned<T>({50, 37});
+  launch(cpu, ScaleColumns<T>{.factors = factors.in(), .x = x.in(), .y = y.out()});
+  std::vector<double> want = to_double(x), sums(37, 1.0);
+  const std::vector<double> upstream = to_double(dy);
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    const double factor = factors[static_cast<std::int64_t>(i % 37)];
+    sums[i % 37] += factor * upstream[i] * want[i];
+    want[i] *= factor;
+  }
+  expect_near(to_double(y), want, kTolerance<T>, "y");
+  Buffer<float> got({37});
+  for (std::int64_t i = 0; i < 37; ++i) got[i] = 1.0f;
+  launch(cpu, ColumnDots<T>{.a = dy.in(), .b = x.in(), .weights = factors.in(), .sums = got.acc()});
+  expect_near(to_double(got), sums, 1e-5, "sums");
+}
+
 TEST(Elementwise, ABiasMustBeAsWideAsTheRows) {
   Cpu cpu;
   Buffer<float> bias({3}), y({2, 4});

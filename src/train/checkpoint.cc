@@ -70,10 +70,11 @@ LoraWeights read_lora(const FoundCheckpoint& found) {
     for (std::size_t l = 0; l < lora.layers[layer].size(); ++l) {
       auto& pair = lora.layers[layer][l];
       if (!pair) continue;
-      std::string name = hf_name(static_cast<std::int64_t>(layer), static_cast<Linear>(l));
-      name.resize(name.size() - std::string(".weight").size());
+      const std::string name = hf_module_name(static_cast<std::int64_t>(layer), static_cast<Linear>(l));
       read_into(file, name + ".lora_A", pair->a.shape(), pair->a.data());
       read_into(file, name + ".lora_B", pair->b.shape(), pair->b.data());
+      if (lora.config.dora)
+        read_into(file, name + ".lora_magnitude_vector", pair->magnitude.shape(), pair->magnitude.data());
     }
   }
   return lora;

@@ -120,11 +120,8 @@ LlamaConfig config_from_json(const Json& j) {
 Json lora_to_json(const LoraConfig& lora) {
   std::vector<int> targets;
   for (const Linear target : lora.targets) targets.push_back(static_cast<int>(target));
-  return {{"rank", lora.rank},
-          {"alpha", lora.alpha},
-          {"dropout", lora.dropout},
-          {"rslora", lora.rslora},
-          {"targets", targets}};
+  return {{"rank", lora.rank},     {"alpha", lora.alpha}, {"dropout", lora.dropout},
+          {"rslora", lora.rslora}, {"dora", lora.dora},   {"targets", targets}};
 }
 
 LoraConfig lora_from_json(const Json& j, const std::string& file) {
@@ -133,6 +130,7 @@ LoraConfig lora_from_json(const Json& j, const std::string& file) {
   lora.alpha = j.at("alpha");
   lora.dropout = j.at("dropout");
   lora.rslora = j.value("rslora", false);
+  lora.dora = j.value("dora", false);
   lora.targets.clear();
   for (const int target : j.at("targets").get<std::vector<int>>()) {
     if (target < 0 || target >= kLinearsPerLayer)

@@ -118,7 +118,9 @@ std::string options_json(const TrainOptions& o) {
     std::vector<std::string> targets;
     for (const Linear target : o.lora.targets) targets.emplace_back(peft_name(target));
     json["lora"] = {{"rank", o.lora.rank}, {"alpha", o.lora.alpha}, {"dropout", o.lora.dropout}, {"targets", targets}};
-    if (o.lora.rslora) json["lora"]["rslora"] = true;  // absent, keys of earlier versions stay what they were
+    // Absent when off: keys of earlier versions stay what they were.
+    if (o.lora.rslora) json["lora"]["rslora"] = true;
+    if (o.lora.dora) json["lora"]["dora"] = true;
   }
   return json.dump();
 }

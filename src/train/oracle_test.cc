@@ -28,6 +28,7 @@ class Golden : public GoldenModel {
                       .alpha = l.at("alpha"),
                       .dropout = 0,
                       .rslora = info().at("config").value("rslora", false),
+                      .dora = info().at("config").value("dora", false),
                       .targets = {}};
     for (int i = 0; i < kLinearsPerLayer; ++i) {
       const auto linear = static_cast<Linear>(i);
@@ -43,11 +44,13 @@ class Golden : public GoldenModel {
     for (std::size_t layer = 0; layer < lora.layers.size(); ++layer) {
       for (std::size_t l = 0; l < lora.layers[layer].size(); ++l) {
         if (!lora.layers[layer][l]) continue;
-        std::string name = "lora." + hf_name(static_cast<std::int64_t>(layer), static_cast<Linear>(l));
-        name.resize(name.size() - std::string(".weight").size());
+        const std::string name = "lora." + hf_module_name(static_cast<std::int64_t>(layer), static_cast<Linear>(l));
         const auto a = tensor(name + ".lora_A"), b = tensor(name + ".lora_B");
         std::copy(a.begin(), a.end(), lora.layers[layer][l]->a.data());
         std::copy(b.begin(), b.end(), lora.layers[layer][l]->b.data());
+        if (!lora.config.dora) continue;
+        const auto magnitude = tensor(name + ".lora_magnitude_vector");
+        std::copy(magnitude.begin(), magnitude.end(), lora.layers[layer][l]->magnitude.data());
       }
     }
     return lora;
@@ -201,7 +204,7 @@ TEST_P(TrainOracle, SixtyFourGreedyTokensEqualTransformers) {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const char* model : {"mha_untied", "mha_tied", "gqa_untied", "gqa_tied", "bias", "wide_heads", "rope_linear",
-                            "rope_llama3", "rope_yarn", "rslora", "window"}) {
+                            "rope_llama3", "rope_yarn", "rslora", "dora", "dora_bias", "window"}) {
     for (const Compute compute : {Compute::F32, Compute::Bf16}) cases.push_back({model, compute});
   }
   return cases;

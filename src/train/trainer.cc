@@ -14,7 +14,7 @@ std::int64_t adapter_parameters(const LlamaConfig& model, const LoraConfig& lora
   std::int64_t n = 0;
   for (const Linear target : lora.targets) {
     const Shape shape = linear_shape(model, target);
-    n += model.n_layers * lora.rank * (shape[0] + shape[1]);
+    n += model.n_layers * (lora.rank * (shape[0] + shape[1]) + (lora.dora ? shape[0] : 0));
   }
   return n;
 }

@@ -70,6 +70,7 @@ void TrainerLoop::make_graph(Weights& weights) {
   Rng rng(options_.seed);
   if (options_.method == Method::Lora) {
     lora_ = init_lora(weights.config, options_.lora, rng);
+    init_magnitudes(weights, lora_);
     graph_ = make_lora_graph(cpu_, weights, lora_, limits);
   } else {
     graph_ = make_full_graph(cpu_, weights, limits);

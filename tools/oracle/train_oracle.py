@@ -33,6 +33,8 @@ SHAPES = {  # name: (key/value heads, tied embeddings, LoRA targets, what else t
     "rope_yarn": (2, True, ["q_proj", "k_proj"], {"rope": {
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}}),
     "rslora": (2, True, LINEARS, {"rslora": True}),
+    "dora": (2, True, LINEARS, {"dora": True}),
+    "dora_bias": (2, False, ["q_proj", "v_proj", "up_proj"], {"dora": True, "attention_bias": True, "mlp_bias": True}),
     "window": (2, False, ["q_proj", "v_proj"], {"sliding_window": 6}),  # Mistral
 }
 ADAM = {"lr": 3e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1, "clip": 1.0}
@@ -103,12 +105,15 @@ def greedy(model, prompt, n):
     return ids[len(prompt):]
 
 
-def add_lora(model, targets, rslora):
-    peft = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=targets, lora_dropout=0.0, use_rslora=rslora))
+def add_lora(model, targets, more):
+    peft = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=targets, lora_dropout=0.0,
+                                            use_rslora=more.get("rslora", False), use_dora=more.get("dora", False)))
     with torch.no_grad():
         for name, p in peft.named_parameters():
             if "lora_B" in name:  # zero at the start of a real training: then the gradients of A would be zero too
                 p.copy_(0.1 * torch.randn_like(p))
+            if "magnitude" in name:  # the rows' own length at the start of a real training
+                p.mul_(1 + 0.2 * torch.randn_like(p))
     return peft
 
 
@@ -134,7 +139,7 @@ def write(folder, name, seed):
     info["full_losses"] = adam_losses(model, rows)
     model.load_state_dict(start)
     model.zero_grad()
-    peft = add_lora(model, targets, more.get("rslora", False)).eval()
+    peft = add_lora(model, targets, more).eval()
     trained = [(plain_name(n), p) for n, p in peft.named_parameters() if p.requires_grad]
     tensors |= {"lora." + n: p.detach().clone() for n, p in trained}
     loss, tensors["lora_logits"] = step_loss(peft, rows)

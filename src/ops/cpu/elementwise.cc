@@ -26,6 +26,19 @@ KERNEL_INLINE void add_row(const float* __restrict x, T* __restrict y, std::int6
   for (std::int64_t i = 0; i < n; ++i) store(y + i, load(y + i) + x[i]);
 }
 
+// y may be x.
+template <class T>
+KERNEL_INLINE void multiply_row(const float* __restrict factors, const T* x, T* y, std::int64_t n) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < n; ++i) store(y + i, factors[i] * load(x + i));
+}
+
+template <class T>
+KERNEL_INLINE void add_products(const T* __restrict a, const T* __restrict b, const float* __restrict weights,
+                                float* __restrict sums, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) sums[i] += weights[i] * load(a + i) * load(b + i);
+}
+
 // 32 well mixed bits of (seed, index): two rounds of a multiply-xorshift hash (Mueller's, as used in hash32).
 KERNEL_INLINE std::uint32_t mix(std::uint32_t seed_low, std::uint32_t seed_high, std::uint32_t index) {
   std::uint32_t h = (index ^ seed_low) * 0x9e3779b1u;
@@ -81,6 +94,35 @@ void run(Cpu&, const BiasGrad<T>& op) {
 }
 template void run(Cpu&, const BiasGrad<float>&);
 template void run(Cpu&, const BiasGrad<bf16>&);
+
+template <class T>
+void run(Cpu&, const ScaleColumns<T>& op) {
+  const std::int64_t width = op.x.shape[1];
+  parallel_for(op.x.shape[0], [&](std::int64_t begin, std::int64_t end) {
+    with_best_isa([=](auto) KERNEL_LAMBDA {
+      for (std::int64_t i = begin; i < end; ++i)
+        multiply_row(op.factors.data, op.x.data + i * width, op.y.data + i * width, width);
+    });
+  });
+}
+template void run(Cpu&, const ScaleColumns<float>&);
+template void run(Cpu&, const ScaleColumns<bf16>&);
+
+// Each thread owns columns, as in BiasGrad.
+template <class T>
+void run(Cpu&, const ColumnDots<T>& op) {
+  const std::int64_t m = op.a.shape[0], width = op.a.shape[1];
+  parallel_for(width, [&](std::int64_t begin, std::int64_t end) {
+    with_best_isa([=](auto) KERNEL_LAMBDA {
+      for (std::int64_t i = 0; i < m; ++i) {
+        const std::int64_t at = i * width + begin;
+        add_products(op.a.data + at, op.b.data + at, op.weights.data + begin, op.sums.data + begin, end - begin);
+      }
+    });
+  });
+}
+template void run(Cpu&, const ColumnDots<float>&);
+template void run(Cpu&, const ColumnDots<bf16>&);
 
 void run(Cpu&, const Scale& op) {
   parallel_for(op.x.shape.size(), [&](std::int64_t begin, std::int64_t end) {

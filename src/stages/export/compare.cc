@@ -72,16 +72,19 @@ TensorComparison compare_tensors(const Weights& trained, const Weights& reloaded
 
 TensorComparison compare_adapters(const LoraWeights& trained, const LoraWeights& reloaded, const std::string& file) {
   if (trained.config.rank != reloaded.config.rank || trained.config.alpha != reloaded.config.alpha ||
+      trained.config.rslora != reloaded.config.rslora || trained.config.dora != reloaded.config.dora ||
       trained.layers.size() != reloaded.layers.size()) {
-    differs(file, "rank, alpha or number of layers");
+    differs(file, "rank, alpha, kind or number of layers");
   }
   TensorComparison out;
   for (std::size_t i = 0; i < trained.layers.size(); ++i) {
     for (std::size_t l = 0; l < kLinearsPerLayer; ++l) {
       const auto &a = trained.layers[i][l], &b = reloaded.layers[i][l];
-      const bool same = a.has_value() == b.has_value() && (!a || (same_bits(a->a, b->a) && same_bits(a->b, b->b)));
+      const bool same =
+          a.has_value() == b.has_value() &&
+          (!a || (same_bits(a->a, b->a) && same_bits(a->b, b->b) && same_bits(a->magnitude, b->magnitude)));
       if (!same) differs(file, hf_name(static_cast<std::int64_t>(i), static_cast<Linear>(l)));
-      out.n_tensors += a ? 2 : 0;
+      if (a) out.n_tensors += a->magnitude.empty() ? 2 : 3;
     }
   }
   return out;
