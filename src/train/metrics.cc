@@ -34,7 +34,8 @@ std::string kept_lines(const fs::path& path, std::int64_t last_step) {
 
 }  // namespace
 
-MetricsFile::MetricsFile(fs::path path, std::int64_t last_step) : path_(std::move(path)) {
+MetricsFile::MetricsFile(fs::path path, std::int64_t last_step)
+    : path_(std::move(path)), events_(path_.parent_path() / kEventFile, last_step) {
   write_file_atomic(path_, kept_lines(path_, last_step));
   fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (fd_ < 0) throw Error(Kind::Io, "cannot write " + path_.string(), "check that you may write to this folder");
@@ -59,9 +60,16 @@ void MetricsFile::step(const StepMetrics& m) {
                {"tokens_per_second", std::round(m.tokens_per_second)}};
   if (m.skipped) json["skipped"] = true;
   append(json.dump() + "\n");
+  const Scalar scalars[] = {{"train/loss", static_cast<float>(m.loss)},
+                            {"train/learning_rate", static_cast<float>(m.learning_rate)},
+                            {"train/gradient_norm", static_cast<float>(m.gradient_norm)},
+                            {"train/tokens_per_second", static_cast<float>(m.tokens_per_second)}};
+  events_.add(m.step, scalars);
 }
 
 void MetricsFile::validation(std::int64_t step, double loss) {
+  const Scalar scalars[] = {{"validation/loss", static_cast<float>(loss)}};
+  events_.add(step, scalars);
   append(Json({{"step", step}, {"validation_loss", number(loss)}}).dump() + "\n");
 }
 

@@ -1,10 +1,12 @@
-// metrics.jsonl of a run: one JSON line a step and a validation. Lines reach the disk as they are written (no fsync:
-// they can be computed again); a resumed run first drops the lines that its checkpoint does not know.
+// metrics.jsonl of a run: one JSON line a step and a validation; beside it the same numbers for TensorBoard. Lines
+// reach the disk as they are written (no fsync: they can be computed again); a resumed run first drops the lines that
+// its checkpoint does not know.
 #pragma once
 #include <cstdint>
 #include <optional>
 
 #include "sys/file.h"
+#include "train/event_file.h"
 
 namespace faqsmith {
 
@@ -17,9 +19,11 @@ struct StepMetrics {
   bool skipped = false;
 };
 
+inline constexpr const char* kEventFile = "events.out.tfevents.faqsmith";  // TensorBoard looks for "tfevents"
+
 class MetricsFile {
  public:
-  // Keeps lines of steps <= last_step.
+  // Keeps lines of steps <= last_step. The event file is path's folder / kEventFile.
   MetricsFile(fs::path path, std::int64_t last_step);
   ~MetricsFile();
   MetricsFile(const MetricsFile&) = delete;
@@ -32,6 +36,7 @@ class MetricsFile {
   void append(const std::string& line);
   fs::path path_;
   int fd_ = -1;
+  EventFile events_;
 };
 
 }  // namespace faqsmith
