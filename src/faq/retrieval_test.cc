@@ -79,6 +79,24 @@ TEST_F(Retrieval, UnanswerableQuestionsAreDistinctAndReplay) {
   EXPECT_NE(questions, unanswerable_questions(60, 8, facts_, index));
 }
 
+TEST_F(Retrieval, ADocumentQuestionIsMovedToSeveralProducts) {
+  EXPECT_EQ(without_product("How do I hold a package in Windows 11?"), "How do I hold a package in {}?");
+  EXPECT_EQ(without_product("How tall is Mount Everest?"), "How tall is Mount Everest?");
+  std::vector<FactRow> facts = facts_;
+  for (FactRow& fact : facts) {
+    fact.origin = "harvest";
+    fact.heading = "What is " + fact.heading + " of Debian?";
+  }
+  const FactIndex index(*db_, indexed_facts(facts));
+  std::map<std::string, int> moves;
+  for (const std::string& question : unanswerable_questions(1000, 7, facts, index)) {
+    const std::string family = without_product(question);
+    if (family != question) ++moves[family];
+  }
+  EXPECT_EQ(moves.size(), facts.size());
+  for (const auto& [family, n] : moves) EXPECT_EQ(n, 4) << family;
+}
+
 TEST_F(Retrieval, AnAnswerableQuestionIsSeenAsOne) {
   const FactIndex index(*db_, indexed_facts(facts_));
   EXPECT_EQ(main_name(facts_), "Debian");

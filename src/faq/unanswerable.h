@@ -18,8 +18,11 @@ namespace faqsmith {
 [[nodiscard]] bool maybe_answerable(std::string_view question, std::string_view name, const FactIndex& index,
                                     const std::vector<FactRow>& facts);
 
+// The question with the product that it was moved to left out: what all its moves have in common.
+[[nodiscard]] std::string without_product(std::string_view question);
+
 // About n distinct questions, a pure function of its arguments: general ones, ones about things that documents like
-// these do not hold, and document questions moved to another product. Fewer if the lists run dry.
+// these do not hold, and document questions moved to other products. Fewer if the lists run dry.
 [[nodiscard]] std::vector<std::string> unanswerable_questions(std::size_t n, std::uint64_t seed,
                                                               const std::vector<FactRow>& facts,
                                                               const FactIndex& index);

@@ -86,7 +86,8 @@ TEST(Elementwise, DropoutRepeatsItsMaskAndKeepsTheMean) {
 
 template <class T>
 class BiasTest : public testing::Test {};
-TYPED_TEST_SUITE(BiasTest, (testing::Types<float, bf16>));
+using Types = testing::Types<float, bf16>;
+TYPED_TEST_SUITE(BiasTest, Types);
 
 TYPED_TEST(BiasTest, IsAddedToEveryRowAndItsGradientSumsTheRows) {
   using T = TypeParam;

@@ -25,7 +25,7 @@ struct GenerateOptions {
   int more_facts = 0;         // of a section that asks, beside the one that its heading introduces
   int tokens_per_fact = 120;  // of a section that asks nothing
   int max_facts = 480;        // over all sections; sections share them by size, each keeps at least one
-  int unanswerable = 120;     // questions to refuse; 0 = none
+  int unanswerable = 280;     // questions to refuse; 0 = none
   int facts_per_batch = 8;
 };
 

@@ -13,13 +13,14 @@
 #include "base/hash.h"
 #include "base/strings.h"
 #include "faq/pair_key.h"
+#include "faq/unanswerable.h"
 #include "faq/words.h"
 #include "store/tables.h"
 
 namespace faqsmith {
 namespace {
 
-constexpr int kSemantics = 3;
+constexpr int kSemantics = 4;
 
 // Uniform in [0, 1): a property of the name and the seed alone.
 double place_of(std::string_view name, std::uint64_t seed) {
@@ -49,7 +50,10 @@ bool says_something_new(const std::string& form) {
 std::string assign(const PairRow& pair, const std::string& cluster, const SplitOptions& options) {
   if (pair.part == "gold") return "gold";
   if (pair.verdict != "kept") return "";
-  if (pair.form == "unanswerable") return place_of(pair.key, options.seed) < options.refusal_test ? "refusal" : "train";
+  if (pair.form == "unanswerable") {
+    // One document question moved to several products stays on one side.
+    return place_of(without_product(pair.question), options.seed) < options.refusal_test ? "refusal" : "train";
+  }
   if (!pair.fact_id) return "train";  // imported rows that are not held out
   if (place_of(cluster, options.seed) < options.unseen_facts) return says_something_new(pair.form) ? "unseen" : "";
   if (!is_from_teacher(pair.form)) return "train";

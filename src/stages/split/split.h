@@ -12,7 +12,7 @@ struct SplitOptions {
   double unseen_facts = 0.04;   // share of fact clusters that are held out whole
   double reworded = 0.25;       // share of teacher wordings held out, of facts that train
   double validation = 0.04;     // likewise
-  double refusal_test = 0.3;    // share of unanswerable questions held out
+  double refusal_test = 0.2;    // share of unanswerable questions held out
   double distinct_below = 0.7;  // ROUGE-L of a reworded item with every training wording of its fact
   double min_quality = 0.5;     // gain share from which a wording is good enough to test with
 };
