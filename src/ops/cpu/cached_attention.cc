@@ -68,6 +68,18 @@ KERNEL_INLINE const T* row_in(const std::span<T* const>& pages, std::int64_t pag
   return pages[static_cast<std::size_t>(j / page_rows)] + j % page_rows * width + column;
 }
 
+// Rows of one head lie kv_width apart, too far for the processor to guess: the row a page further on is fetched early.
+constexpr std::int64_t kRowsAhead = 16;
+template <class T>
+KERNEL_INLINE void fetch_row(const std::span<T* const>& pages, const Work<T>& work, std::int64_t j) {
+  if (j >= work.run.n_keys) return;
+  const std::int64_t dim = work.op.heads.head_dim;
+  const auto* const at =
+      reinterpret_cast<const char*>(row_in(pages, work.op.page_rows, j, work.op.heads.kv_width(), work.kv_head * dim));
+  for (std::int64_t byte = 0; byte < dim * static_cast<std::int64_t>(sizeof(T)); byte += 64)
+    __builtin_prefetch(at + byte);
+}
+
 template <class T>
 KERNEL_INLINE void load_queries(const Work<T>& work, std::int64_t first, std::int64_t n, float* q, std::int64_t dim_p) {
   const std::int64_t dim = work.op.heads.head_dim;
@@ -113,6 +125,7 @@ KERNEL_INLINE void short_run(const Work<T>& work, Scratch& scratch) {
   load_queries(work, 0, n_queries, q, dim_p);
   for (std::int64_t j = 0; j < n; ++j) {
     const T* __restrict key = row_in(pages.keys, work.op.page_rows, k0 + j, width, column);
+    fetch_row(pages.keys, work, k0 + j + kRowsAhead);
     for (std::int64_t d = 0; d < dim; ++d) row[d] = load(key + d);
     for (std::int64_t i = 0; i < n_queries; ++i) {
       float sum = 0.0f;
@@ -126,6 +139,7 @@ KERNEL_INLINE void short_run(const Work<T>& work, Scratch& scratch) {
     inverse[i] = softmax_row(s + i * n, work.first_key(i), work.end_key(i), n);
   for (std::int64_t j = 0; j < n; ++j) {
     const T* __restrict value = row_in(pages.values, work.op.page_rows, k0 + j, width, column);
+    fetch_row(pages.values, work, k0 + j + kRowsAhead);
     for (std::int64_t i = 0; i < n_queries; ++i) {
       const float p = s[i * n + j];
       float* __restrict out = o + i * dim_p;
