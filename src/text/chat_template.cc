@@ -57,14 +57,9 @@ class Encoder {
   }
   void control(TokenId id, Mark mark) {
     flush();
-    before_.clear();
     push(id, mark);
   }
-  void begin_answer() {
-    std::string before = before_ + section_;
-    flush();
-    before_ = std::move(before);
-  }
+  void begin_answer() { flush(); }
   [[nodiscard]] RenderedChat take() {
     flush();
     return std::move(chat_);
@@ -77,8 +72,9 @@ class Encoder {
     chat_.asked.push_back(mark == Mark::Asked);
   }
   void flush() {
+    if (section_.empty()) return;
     std::size_t at = 0;
-    for (const TokenId id : section_.empty() ? std::vector<TokenId>() : encode_after(before_, section_)) {
+    for (const TokenId id : tokenizer_.encode(section_)) {
       const Span place = place_of(tokenizer_.token_bytes(id), section_, at);
       at = place.end;
       const auto owner = std::find_if(spans_.begin(), spans_.end(), [&](const Span& span) {
@@ -90,21 +86,9 @@ class Encoder {
     section_.clear();
     spans_.clear();
   }
-  // SentencePiece sets a space before a text, but not where a text goes on: then what stands before it is encoded too
-  // and taken away again. Byte-level vocabularies know no such space.
-  [[nodiscard]] std::vector<TokenId> encode_after(const std::string& before, const std::string& text) const {
-    if (before.empty() || tokenizer_.spec().model == "gpt2") return tokenizer_.encode(text);
-    const std::vector<TokenId> head = tokenizer_.encode(before);
-    std::vector<TokenId> whole = tokenizer_.encode(before + text);
-    if (whole.size() < head.size() || !std::equal(head.begin(), head.end(), whole.begin()))
-      return tokenizer_.encode(text);
-    whole.erase(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(head.size()));
-    return whole;
-  }
 
   const Tokenizer& tokenizer_;
-  std::string before_;   // the text since the last control token that has been encoded
-  std::string section_;  // the text after it
+  std::string section_;  // not yet encoded
   std::vector<Span> spans_;
   RenderedChat chat_;
 };

@@ -26,6 +26,7 @@ KNOWN = [
     ("llama-2.jinja", "llama-2", *LLAMA),
     ("llama-3.jinja", "llama-3", *LLAMA_3), ("llama-3-always-opens.jinja", "llama-3", "<|begin_of_text|>", "<|end_of_text|>"), ("llama-3-axolotl.jinja", "llama-3", *LLAMA_3),
     ("llama-3.1.jinja", "llama-3.1", *LLAMA_3), ("llama-3.2.jinja", "llama-3.1", *LLAMA_3), ("llama-3.1-unsloth.jinja", "llama-3.1", *LLAMA_3),
+    ("llama-3.1-tools.jinja", "llama-3.1", *LLAMA_3),
     ("chatml.jinja", "chatml", "<s>", "<|im_end|>"), ("chatml-no-opening.jinja", "chatml", "<s>", "<|im_end|>"), ("chatml-bos.jinja", "chatml", "<|begin_of_text|>", "<|im_end|>"),
     ("smollm2.jinja", "chatml", "<|im_start|>", "<|im_end|>"), ("qwen2.5.jinja", "chatml", "<|endoftext|>", "<|im_end|>"),
     ("mistral-v0.1.jinja", "mistral-v0.1", *LLAMA), ("mistral-v0.2.jinja", "mistral-v0.2", *LLAMA),
