@@ -36,13 +36,22 @@ bool belongs(const Span& span, std::string_view section, std::size_t begin, std:
                                    section.begin() + static_cast<std::ptrdiff_t>(to), is_white);
 }
 
-// Where a token's bytes stand in its section, at `at` or later. A vocabulary may put a space before a section or leave
-// out bytes that it cannot say.
-Span place_of(std::string_view bytes, std::string_view section, std::size_t at) {
-  if (at == 0 && bytes.starts_with(' ') && !section.starts_with(bytes)) bytes.remove_prefix(1);
-  constexpr std::size_t kFar = 256;
-  const std::size_t found = section.substr(at, kFar).find(bytes);
-  return found == std::string_view::npos ? Span{at, at} : Span{at + found, at + found + bytes.size()};
+// Where each token stands in its section. A vocabulary may put a space before a section, or leave out bytes that it
+// cannot say.
+std::vector<Span> places_of(const std::vector<TokenId>& ids, const Tokenizer& tokenizer, std::string_view section) {
+  std::vector<std::string_view> bytes;
+  std::size_t n_bytes = 0;
+  for (const TokenId id : ids) n_bytes += bytes.emplace_back(tokenizer.token_bytes(id)).size();
+  if (n_bytes == section.size() + 1 && bytes[0].starts_with(' ')) bytes[0].remove_prefix(1);
+  std::vector<Span> places;
+  std::size_t at = 0;
+  for (const std::string_view token : bytes) {
+    constexpr std::size_t kFar = 256;
+    const std::size_t found = section.substr(at, kFar).find(token);
+    places.push_back(found == std::string_view::npos ? Span{at, at} : Span{at + found, at + found + token.size()});
+    at = places.back().end;
+  }
+  return places;
 }
 
 // Collects text until a control token or the beginning of an answer, then encodes it.
@@ -73,15 +82,15 @@ class Encoder {
   }
   void flush() {
     if (section_.empty()) return;
-    std::size_t at = 0;
-    for (const TokenId id : tokenizer_.encode(section_)) {
-      const Span place = place_of(tokenizer_.token_bytes(id), section_, at);
-      at = place.end;
+    const std::vector<TokenId> ids = tokenizer_.encode(section_);
+    const std::vector<Span> places = places_of(ids, tokenizer_, section_);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
       const auto owner = std::find_if(spans_.begin(), spans_.end(), [&](const Span& span) {
-        return span.mark != Mark::None && belongs(span, section_, place.begin, place.end);
+        return span.mark != Mark::None && belongs(span, section_, places[i].begin, places[i].end);
       });
       // All of a section that begins an answer is trained, whatever the alignment says.
-      push(id, spans_.front().mark == Mark::Trained ? Mark::Trained : owner == spans_.end() ? Mark::None : owner->mark);
+      const bool answers = spans_.front().mark == Mark::Trained;
+      push(ids[i], answers ? Mark::Trained : owner == spans_.end() ? Mark::None : owner->mark);
     }
     section_.clear();
     spans_.clear();
