@@ -49,6 +49,17 @@ ChatReply failed(const std::string& why) {
   return {.finish = Finish::Failed, .failure = why};
 }
 
+// For calls that go on without a request whose conversation the template refuses: no ids, and why.
+std::vector<TokenId> prompt_or_nothing(const ChatTemplate& chat, const std::vector<Message>& messages,
+                                       std::string& failure) {
+  try {
+    return chat.prompt(messages);
+  } catch (const Error& e) {
+    failure = e.what();
+    return {};
+  }
+}
+
 constexpr int kOpeningTokens = 6;  // two facts rarely begin with more words in common (docs/decisions/0006)
 
 // What an opening becomes: rest is what followed it, nothing if the opening ended by itself.
@@ -124,9 +135,10 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
                                                            const std::function<void(std::size_t)>& on_done) {
   if (n <= 1) return ChatModel::candidates(requests, n, on_done);
   std::vector<std::vector<TokenId>> prompts;
+  std::vector<std::string> failures(requests.size());
   OpeningsOptions wanted{.width = n, .length = kOpeningTokens};
   for (const ChatRequest& request : requests) {
-    prompts.push_back(template_->prompt(request.messages));
+    prompts.push_back(prompt_or_nothing(*template_, request.messages, failures[prompts.size()]));
     wanted.length = std::max(1, std::min(wanted.length, request.sampling.max_tokens));
   }
   const std::vector<Openings> openings = engine_->openings(prompts, wanted);
@@ -138,7 +150,8 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
   std::vector<Place> places;                          // by job
   std::vector<std::size_t> left(requests.size(), 0);  // jobs that each request waits for
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!openings[i].failure.empty()) out[i].push_back({failed(openings[i].failure), 0});
+    if (failures[i].empty()) failures[i] = openings[i].failure;
+    if (!failures[i].empty()) out[i].push_back({failed(failures[i]), 0});
     for (const Opening& opening : openings[i].list) {
       const int room = requests[i].sampling.max_tokens - static_cast<int>(opening.tokens.size());
       out[i].push_back(
@@ -186,15 +199,15 @@ ChatReply LocalModel::stream(const ChatRequest& request, const std::function<boo
 
 std::vector<Score> LocalModel::score(const std::vector<ScoreRequest>& requests) {
   std::vector<ScoreJob> jobs;
-  for (const auto& request : requests) {
-    jobs.push_back(
-        {.prompt = template_->prompt(request.messages), .continuation = template_->answer(request.continuation)});
-  }
-  const auto results = engine_->score(jobs);
   std::vector<Score> scores(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    scores[i].failure = results[i].failure;
-    if (!results[i].failure.empty()) continue;
+    jobs.push_back({.prompt = prompt_or_nothing(*template_, requests[i].messages, scores[i].failure),
+                    .continuation = template_->answer(requests[i].continuation)});
+  }
+  const auto results = engine_->score(jobs);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (scores[i].failure.empty()) scores[i].failure = results[i].failure;
+    if (!scores[i].failure.empty()) continue;
     scores[i].log_probability = results[i].log_probability;
     scores[i].n_tokens = static_cast<int>(jobs[i].continuation.size());
   }
