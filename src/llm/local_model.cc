@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "text/utf8.h"
@@ -48,11 +49,22 @@ ChatReply failed(const std::string& why) {
   return {.finish = Finish::Failed, .failure = why};
 }
 
+// For calls that go on without a request whose conversation the template refuses: no ids, and why.
+std::vector<TokenId> prompt_or_nothing(const ChatTemplate& chat, const std::vector<Message>& messages,
+                                       std::string& failure) {
+  try {
+    return chat.prompt(messages);
+  } catch (const Error& e) {
+    failure = e.what();
+    return {};
+  }
+}
+
 constexpr int kOpeningTokens = 6;  // two facts rarely begin with more words in common (docs/decisions/0006)
 
 // What an opening becomes: rest is what followed it, nothing if the opening ended by itself.
 ChatReply finished_reply(std::size_t n_prompt, const Opening& opening, const GenerateResult* rest,
-                         const Tokenizer& tokenizer) {
+                         const Tokenizer& tokenizer, const ChatTemplate& chat) {
   ChatReply reply;
   std::vector<TokenId> tokens = opening.tokens;
   reply.log_probability = opening.log_probability;
@@ -70,14 +82,14 @@ ChatReply finished_reply(std::size_t n_prompt, const Opening& opening, const Gen
     tokens.insert(tokens.end(), rest->tokens.begin(), rest->tokens.end());
     if (!tokens.empty() && tokenizer.is_control(tokens.back())) tokens.pop_back();
   }
-  reply.text = repair_utf8(tokenizer.decode(tokens));
+  reply.text = chat.without_lead(repair_utf8(tokenizer.decode(tokens)));
   reply.n_prompt_tokens = static_cast<int>(n_prompt);
   return reply;
 }
 
-ChatReply make_reply(const GenerateJob& job, GenerateResult result) {
+ChatReply make_reply(const GenerateJob& job, GenerateResult result, const ChatTemplate& chat) {
   ChatReply reply;
-  reply.text = std::move(result.text);
+  reply.text = chat.without_lead(result.text);
   reply.finish = finish_of(result.ended_by);
   reply.failure = std::move(result.failure);
   reply.n_prompt_tokens = static_cast<int>(job.prompt.size());
@@ -114,7 +126,8 @@ std::vector<ChatReply> LocalModel::generate(const std::vector<ChatRequest>& requ
   GenerateCallbacks callbacks;
   if (on_done) callbacks.on_done = [&](std::size_t job) { on_done(request_of[job]); };
   auto results = engine_->generate(jobs, callbacks);
-  for (std::size_t j = 0; j < jobs.size(); ++j) replies[request_of[j]] = make_reply(jobs[j], std::move(results[j]));
+  for (std::size_t j = 0; j < jobs.size(); ++j)
+    replies[request_of[j]] = make_reply(jobs[j], std::move(results[j]), *template_);
   return replies;
 }
 
@@ -122,9 +135,10 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
                                                            const std::function<void(std::size_t)>& on_done) {
   if (n <= 1) return ChatModel::candidates(requests, n, on_done);
   std::vector<std::vector<TokenId>> prompts;
+  std::vector<std::string> failures(requests.size());
   OpeningsOptions wanted{.width = n, .length = kOpeningTokens};
   for (const ChatRequest& request : requests) {
-    prompts.push_back(template_->prompt(request.messages));
+    prompts.push_back(prompt_or_nothing(*template_, request.messages, failures[prompts.size()]));
     wanted.length = std::max(1, std::min(wanted.length, request.sampling.max_tokens));
   }
   const std::vector<Openings> openings = engine_->openings(prompts, wanted);
@@ -136,10 +150,12 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
   std::vector<Place> places;                          // by job
   std::vector<std::size_t> left(requests.size(), 0);  // jobs that each request waits for
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!openings[i].failure.empty()) out[i].push_back({failed(openings[i].failure), 0});
+    if (failures[i].empty()) failures[i] = openings[i].failure;
+    if (!failures[i].empty()) out[i].push_back({failed(failures[i]), 0});
     for (const Opening& opening : openings[i].list) {
       const int room = requests[i].sampling.max_tokens - static_cast<int>(opening.tokens.size());
-      out[i].push_back({finished_reply(prompts[i].size(), opening, nullptr, *tokenizer_), opening.log_probability});
+      out[i].push_back(
+          {finished_reply(prompts[i].size(), opening, nullptr, *tokenizer_, *template_), opening.log_probability});
       if (opening.ended || room <= 0) continue;
       GenerateJob job{.prompt = prompts[i], .max_tokens = room};
       job.prompt.insert(job.prompt.end(), opening.tokens.begin(), opening.tokens.end());
@@ -156,7 +172,7 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
   const auto results = engine_->generate(jobs, callbacks, Engine::Prefixes::Kept);
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const auto [i, k] = places[j];
-    out[i][k].reply = finished_reply(prompts[i].size(), openings[i].list[k], &results[j], *tokenizer_);
+    out[i][k].reply = finished_reply(prompts[i].size(), openings[i].list[k], &results[j], *tokenizer_, *template_);
   }
   return out;
 }
@@ -170,24 +186,28 @@ ChatReply LocalModel::stream(const ChatRequest& request, const std::function<boo
     return failed(e.what());
   }
   GenerateCallbacks callbacks;
-  if (on_text) callbacks.on_text = [&](std::size_t, std::string_view piece) { return on_text(piece); };
+  bool begins = true;
+  if (on_text) {
+    callbacks.on_text = [&](std::size_t, std::string_view piece) {
+      const std::string shown = std::exchange(begins, false) ? template_->without_lead(piece) : std::string(piece);
+      return shown.empty() || on_text(shown);
+    };
+  }
   auto results = engine_->generate(jobs, callbacks, Engine::Prefixes::Kept);
-  return make_reply(jobs[0], std::move(results[0]));
+  return make_reply(jobs[0], std::move(results[0]), *template_);
 }
 
 std::vector<Score> LocalModel::score(const std::vector<ScoreRequest>& requests) {
   std::vector<ScoreJob> jobs;
-  for (const auto& request : requests) {
-    ScoreJob job{.prompt = template_->prompt(request.messages),
-                 .continuation = tokenizer_->encode(request.continuation)};
-    job.continuation.push_back(template_->end_of_turn());
-    jobs.push_back(std::move(job));
-  }
-  const auto results = engine_->score(jobs);
   std::vector<Score> scores(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    scores[i].failure = results[i].failure;
-    if (!results[i].failure.empty()) continue;
+    jobs.push_back({.prompt = prompt_or_nothing(*template_, requests[i].messages, scores[i].failure),
+                    .continuation = template_->answer(requests[i].continuation)});
+  }
+  const auto results = engine_->score(jobs);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (scores[i].failure.empty()) scores[i].failure = results[i].failure;
+    if (!scores[i].failure.empty()) continue;
     scores[i].log_probability = results[i].log_probability;
     scores[i].n_tokens = static_cast<int>(jobs[i].continuation.size());
   }

@@ -16,8 +16,9 @@ namespace {
 constexpr const char* kSchema =
     R"({"type":"object","properties":{"question":{"type":"string","maxLength":80}},"required":["question"]})";
 
-std::unique_ptr<LocalModel> tiny_model(const EngineOptions& options = {}) {
+std::unique_ptr<LocalModel> tiny_model(const EngineOptions& options = {}, const std::string& chat_template = "") {
   TokenizerSpec spec = tiny_tokenizer_spec();
+  if (!chat_template.empty()) spec.chat_template = chat_template;
   LlamaConfig config;
   config.hidden_size = 32;
   config.intermediate_size = 48;
@@ -116,6 +117,32 @@ TEST(LocalModel, ScoresCountTheEndOfTurnAndRefuseTooLongAlone) {
   EXPECT_LT(scores[0].log_probability, 0);
   EXPECT_NE(scores[1].failure, "");
   EXPECT_EQ(scores[2].n_tokens, 1);
+}
+
+// Mistral's: answers end with EOS, questions and answers take turns.
+constexpr const char* kTurns =
+    "{{ bos_token }}{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('order') }}{% endif %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
+    "{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}";
+
+TEST(LocalModel, AnOrderThatTheTemplateRefusesFailsItsOwnRequestOnly) {
+  const auto model = tiny_model({}, kTurns);
+  const ChatRequest good = ask("x");
+  ChatRequest bad = good;
+  bad.messages.push_back({Role::User, "y"});
+  const auto names_the_turn = [](const std::string& failure) { return failure.find("turn 2") != std::string::npos; };
+  const auto replies = model->generate({good, bad});
+  EXPECT_NE(replies[0].finish, Finish::Failed);
+  EXPECT_TRUE(names_the_turn(replies[1].failure));
+  EXPECT_TRUE(names_the_turn(model->stream(bad, {}).failure));
+  const auto candidates = model->candidates({bad, good}, 3);
+  EXPECT_TRUE(names_the_turn(candidates[0].at(0).reply.failure));
+  EXPECT_EQ(candidates[1].size(), 3u);
+  const auto scores =
+      model->score({{.messages = bad.messages, .continuation = "a"}, {.messages = good.messages, .continuation = "a"}});
+  EXPECT_TRUE(names_the_turn(scores[0].failure));
+  EXPECT_EQ(scores[1].failure, "");
+  EXPECT_EQ(scores[1].n_tokens, 2);
 }
 
 class DemoModel : public testing::Test {

@@ -67,7 +67,7 @@ def model(path, kind, rng):
 
 def main():
     folder = Path(sys.argv[1])
-    for name in ("gguf", "model", "safetensors", "adapter_config", "documents"):
+    for name in ("gguf", "model", "safetensors", "adapter_config", "chat_template", "documents"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     for kind in ("F32", "BF16", "Q8_0", "Q4_0", "Q4_1"):
@@ -80,6 +80,8 @@ def main():
     config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "lora_dropout": 0.1, "target_modules": ["q_proj"], "bias": "none"}
     (folder / "adapter_config" / "plain").write_text(json.dumps(config))
     (folder / "adapter_config" / "all").write_text(json.dumps({**config, "target_modules": "all-linear", "rank_pattern": {}}))
+    for path in (Path(__file__).parents[1] / "golden/templates").glob("**/*.jinja"):
+        (folder / "chat_template" / path.stem).write_bytes(path.read_bytes())
     for choice, text in enumerate(DOCUMENTS):
         (folder / "documents" / str(choice)).write_bytes(bytes([choice]) + text.encode())
 
