@@ -86,7 +86,7 @@ class JsonTokenizer {
     if (!dropout.is_null() && dropout != 0) file_.refuse_unsupported("model", "\"dropout\" " + dropout.dump());
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
       const json& value = part(model_, key);
-      if (!value.is_null() && value != "")
+      if (!value.is_null() && !(value.is_string() && text_of(model_, key).empty()))
         file_.refuse_unsupported("model", fmt::format("\"{}\" {}", key, value.dump()));
     }
   }
@@ -257,7 +257,7 @@ class JsonTokenizer {
       const auto &left = merge[0].get_ref<const std::string&>(), &right = merge[1].get_ref<const std::string&>();
       if (left.find(' ') != std::string::npos || right.find(' ') != std::string::npos)
         file_.refuse_unsupported(fmt::format("model.merges[{}]", i), "a part with a space");
-      spec_.merges.push_back(left + " " + right);
+      spec_.merges.push_back(fmt::format("{} {}", left, right));
     }
   }
 
