@@ -394,7 +394,7 @@ TEST_F(TokenizerFiles, RefuseBrokenConfigurationsByFileAndKey) {
   write("tokenizer.json", byte_level_json().dump());
   const auto with = [&](const char* file, const char* text) {
     write(file, text);
-    const std::string said = refusal();
+    std::string said = refusal();
     fs::remove(folder_ / file);
     return said;
   };

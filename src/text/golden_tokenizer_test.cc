@@ -102,6 +102,7 @@ std::vector<std::string> merges_of_scores(const TokenizerSpec& spec) {
     return std::tuple(-a.score, a.left, a.right) < std::tuple(-b.score, b.left, b.right);
   });
   std::vector<std::string> merges;
+  merges.reserve(cuts.size());
   for (const Cut& cut : cuts) merges.push_back(spec.tokens[cut.left] + " " + spec.tokens[cut.right]);
   return merges;
 }
