@@ -1,6 +1,6 @@
-// Helper of tests/tokenizer_oracle_test.py: encode_lines SPEC.json < lines. SPEC.json holds the vocabulary as GGUF has
-// it; a line is {"text": …} or {"hex": raw bytes}; each answer line holds the ids. The last line on stderr is the
-// encoding time.
+// Helper of the tokenizer scripts: encode_lines SOURCE < lines. SOURCE is a Hugging Face folder, a GGUF file or a .json
+// file that holds the vocabulary as GGUF has it; a line is {"text": …} or {"hex": raw bytes}; each answer line holds
+// the ids, with --decode also the text that they become again. The last line on stderr is the encoding time.
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -9,13 +9,16 @@
 #include <string>
 
 #include "base/error.h"
-#include "text/tokenizer.h"
+#include "model/tokenizer_files.h"
+#include "model/weights.h"
 
 namespace {
 
 using nlohmann::json;
 
-faqsmith::TokenizerSpec read_spec(const char* path) {
+faqsmith::TokenizerSpec read_spec(const faqsmith::fs::path& path) {
+  if (faqsmith::fs::is_directory(path)) return faqsmith::read_hf_tokenizer(path);
+  if (path.extension() == ".gguf") return faqsmith::read_model_info(path).tokenizer;
   std::ifstream file(path);
   const json fields = json::parse(file);
   faqsmith::TokenizerSpec spec;
@@ -39,8 +42,9 @@ std::string bytes_of_line(const json& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fputs("usage: encode_lines SPEC.json < lines.jsonl\n", stderr);
+  const bool decodes = argc == 3 && std::string(argv[2]) == "--decode";
+  if (argc != 2 && !decodes) {
+    std::fputs("usage: encode_lines SOURCE [--decode] < lines.jsonl\n", stderr);
     return 2;
   }
   try {
@@ -53,7 +57,7 @@ int main(int argc, char** argv) {
       const std::vector<faqsmith::TokenId> ids = tokenizer.encode(text);
       spent += std::chrono::steady_clock::now() - start;
       n_bytes += text.size();
-      std::cout << json(ids).dump() << "\n";
+      std::cout << (decodes ? json({{"ids", ids}, {"text", tokenizer.decode(ids)}}) : json(ids)).dump() << "\n";
     }
     const double seconds = std::chrono::duration<double>(spent).count();
     std::fprintf(stderr, "encoded %zu bytes in %.6f s\n", n_bytes, seconds);

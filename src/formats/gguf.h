@@ -113,6 +113,7 @@ class GgufWriter {
   void add_string(std::string_view key, std::string_view value);
   void add_strings(std::string_view key, const std::vector<std::string>& values);
   void add_int32s(std::string_view key, const std::vector<std::int32_t>& values);
+  void add_float32s(std::string_view key, const std::vector<float>& values);
   void add_tensor(std::string_view name, const std::vector<std::int64_t>& dims_innermost_first,
                   GgmlType type);  // F32, F16
 

@@ -76,6 +76,13 @@ void GgufWriter::add_int32s(std::string_view key, const std::vector<std::int32_t
   for (const std::int32_t value : values) append(metadata_, value);
 }
 
+void GgufWriter::add_float32s(std::string_view key, const std::vector<float>& values) {
+  add_key(key, kArray);
+  append(metadata_, kFloat32);
+  append(metadata_, static_cast<std::uint64_t>(values.size()));
+  for (const float value : values) append(metadata_, value);
+}
+
 void GgufWriter::add_tensor(std::string_view name, const std::vector<std::int64_t>& dims_innermost_first,
                             GgmlType type) {
   require(type == GgmlType::F32 || type == GgmlType::F16, "GGUF tensors are written as F32 or F16");

@@ -25,7 +25,7 @@ std::optional<std::vector<TokenId>> ByteTokens::encode(std::string_view bytes) c
     if (ids.back() < 0) return std::nullopt;
   }
   std::size_t encoded = 0;
-  for (TokenId id : tokenizer_.encode(bytes)) {
+  for (TokenId id : tokenizer_.encode(bytes, TextPlace::Middle)) {
     ids.push_back(id);
     encoded += tokenizer_.token_bytes(id).size();
   }
@@ -60,10 +60,14 @@ bool TokenConstraint::fits(const GrammarState& state, int tokens_left) const {
   return ids && ids->size() <= static_cast<std::size_t>(tokens_left);
 }
 
+std::string_view TokenConstraint::bytes_of(TokenId id) const {
+  return first_ ? tokenizer_.first_token_bytes(id) : std::string_view(tokenizer_.token_bytes(id));
+}
+
 bool TokenConstraint::accepts(TokenId id) const {
   if (id == end_of_turn_) return state_.may_end();
   if (tokenizer_.is_control(id)) return false;
-  const std::string& bytes = tokenizer_.token_bytes(id);
+  const std::string_view bytes = bytes_of(id);
   if (bytes.empty()) return false;
   GrammarState next = state_;
   return next.advance(bytes) && fits(next, left_ - 1);
@@ -73,7 +77,8 @@ void TokenConstraint::take(TokenId id) {
   --left_;
   if (!forced_.empty() && forced_.front() == id) forced_.pop_front();
   if (id == end_of_turn_) return;
-  require(state_.advance(tokenizer_.token_bytes(id)), "only accepted tokens are taken");
+  require(state_.advance(bytes_of(id)), "only accepted tokens are taken");
+  first_ = false;
   // When exactly the closing fits, one way is left: follow it, whatever the model thinks.
   if (forced_.empty() && !state_.may_end() && !fits(state_, left_ - 1)) force_closing();
 }
@@ -93,9 +98,8 @@ void TokenConstraint::mask(std::span<float> logits) const {
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const auto id = static_cast<TokenId>(i);
     const bool in_vocabulary = id < tokenizer_.vocab_size();
-    const std::string* bytes = in_vocabulary ? &tokenizer_.token_bytes(id) : nullptr;
-    const bool may_start =
-        in_vocabulary && (id == end_of_turn_ || (!bytes->empty() && first[static_cast<std::uint8_t>((*bytes)[0])]));
+    const std::string_view bytes = in_vocabulary ? bytes_of(id) : std::string_view();
+    const bool may_start = id == end_of_turn_ || (!bytes.empty() && first[static_cast<std::uint8_t>(bytes[0])]);
     if (!may_start || !accepts(id)) logits[i] = -std::numeric_limits<float>::infinity();
   }
 }

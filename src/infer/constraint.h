@@ -48,12 +48,14 @@ class TokenConstraint {
 
  private:
   [[nodiscard]] bool fits(const GrammarState& state, int tokens_left) const;
+  [[nodiscard]] std::string_view bytes_of(TokenId id) const;  // what the token would add to the text
 
   std::shared_ptr<const Grammar> grammar_;
   const Tokenizer& tokenizer_;
   const ByteTokens& byte_tokens_;
   TokenId end_of_turn_;
   int left_;
+  bool first_ = true;  // no token is taken yet
   GrammarState state_;
   std::deque<TokenId> forced_;
 };

@@ -237,6 +237,31 @@ TEST_F(EngineTest, StreamedPiecesAreWholeCharactersAndMakeTheText) {
   }
 }
 
+TEST_F(EngineTest, RepliesOfASentencePieceModelAreWhatItsTokensDecodeTo) {
+  const Tokenizer spaced(tiny_sentencepiece_spec());
+  Engine engine(Cpu{Compute::F32}, tiny_weights(tiny_config(spaced.vocab_size()), 17), spaced, kEnd, {});
+  Rng rng(17);
+  int n_dropped = 0;
+  for (int run = 0; run < 15; ++run) {
+    GenerateJob job{.prompt = {static_cast<TokenId>(3 + rng.below(256))},
+                    .sampling = {.temperature = 2.0, .seed = rng.next()},
+                    .max_tokens = 20};
+    std::string streamed;
+    auto result = engine.generate({job}, {.on_text = [&](std::size_t, std::string_view piece) {
+                                    streamed += piece;
+                                    return true;
+                                  }})[0];
+    EXPECT_EQ(streamed, result.text);
+    if (spaced.is_control(result.tokens.back())) result.tokens.pop_back();
+    const std::string decoded = spaced.decode(result.tokens);
+    // A reply that its limit cut inside a character ends before that character.
+    EXPECT_TRUE(decoded.starts_with(result.text)) << decoded;
+    EXPECT_LE(decoded.size(), result.text.size() + 9);  // three bytes, each shown as U+FFFD
+    if (!result.tokens.empty()) n_dropped += spaced.token_bytes(result.tokens[0]).starts_with(' ') ? 1 : 0;
+  }
+  EXPECT_GT(n_dropped, 0);
+}
+
 TEST_F(EngineTest, TheCallerCanEndAStream) {
   Rng rng(18);
   int pieces = 0;

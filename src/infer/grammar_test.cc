@@ -143,14 +143,13 @@ std::string generate(const char* schema, int budget, Rng& rng, const SamplerOpti
     const SampledToken token = sampler.next(logits, &constraint);
     EXPECT_TRUE(std::isfinite(token.log_probability) && token.log_probability < 0);
     if (token.id == 2) break;
-    text += tokenizer.token_bytes(token.id);
+    text += i == 0 ? tokenizer.first_token_bytes(token.id) : tokenizer.token_bytes(token.id);
     if (constraint.finished()) break;
   }
   return text;
 }
 
-TEST(Grammar, RandomLogitsAlwaysParseWithinTheBudget) {
-  const Tokenizer tokenizer(tiny_tokenizer_spec());
+void expect_random_logits_to_parse(const Tokenizer& tokenizer) {
   Rng rng(5);
   for (const char* schema : {kPair, kMixed, kArray, R"({"type":"number"})", R"({"type":"string","maxLength":5})"}) {
     for (int run = 0; run < 600; ++run) {
@@ -165,6 +164,24 @@ TEST(Grammar, RandomLogitsAlwaysParseWithinTheBudget) {
       ASSERT_TRUE(accepts(schema, text)) << text;
     }
   }
+}
+
+TEST(Grammar, RandomLogitsAlwaysParseWithinTheBudget) {
+  expect_random_logits_to_parse(Tokenizer(tiny_tokenizer_spec()));
+}
+
+TEST(Grammar, RandomLogitsOfASentencePieceModelAlwaysParseWithinTheBudget) {
+  const Tokenizer tokenizer(tiny_sentencepiece_spec());
+  expect_random_logits_to_parse(tokenizer);
+  // The tokenizer's own space may stand before the text, and only there.
+  const ByteTokens byte_tokens(tokenizer);
+  TokenConstraint constraint(std::make_shared<Grammar>(kPair), tokenizer, byte_tokens, 2, 200);
+  const TokenId spaced = tokenizer.encode("{\"")[0], plain = tokenizer.encode("{\"", TextPlace::Middle)[0];
+  ASSERT_EQ(tokenizer.token_bytes(spaced), " {\"");
+  EXPECT_TRUE(constraint.accepts(spaced));
+  EXPECT_TRUE(constraint.accepts(plain));
+  constraint.take(spaced);
+  EXPECT_FALSE(constraint.accepts(spaced));
 }
 
 TEST(Grammar, TheSmallestPossibleBudgetIsEnough) {

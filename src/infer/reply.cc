@@ -114,7 +114,9 @@ bool Reply::advance(const GenerateCallbacks& callbacks) {
   // Any control token ends the turn: a model that opens another turn is done with this one.
   const bool control = tokenizer_.is_control(sampled_.id);
   if (control && job_.at_end == AtEnd::Stop) return finish(EndedBy::EndOfTurn);
-  if (!control) bytes_ += tokenizer_.token_bytes(sampled_.id);
+  // A space before the first word is the tokenizer's, not the reply's, as in decode().
+  const bool first = result_.tokens.size() == 1;
+  if (!control) bytes_ += first ? tokenizer_.first_token_bytes(sampled_.id) : tokenizer_.token_bytes(sampled_.id);
   if (!control && find_stop()) return finish(EndedBy::StopString);
   if (constraint_ && constraint_->finished()) return finish(EndedBy::Grammar);
   if (!emit(n_certain_bytes(), callbacks)) return end(EndedBy::Caller);

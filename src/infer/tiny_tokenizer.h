@@ -1,5 +1,5 @@
-// A small byte-level BPE vocabulary for tests: all 256 bytes, two control tokens, and every prefix of a few words, so
-// that tokens of many bytes (some of them cutting JSON in odd places) occur.
+// Small vocabularies for tests, byte-level BPE and SentencePiece BPE: all 256 bytes, two control tokens, and every
+// prefix of a few words, so that tokens of many bytes (some of them cutting JSON in odd places) occur.
 #pragma once
 #include <set>
 #include <string>
@@ -48,6 +48,36 @@ inline TokenizerSpec tiny_tokenizer_spec() {
         add(left + letter, 1);
       }
       left += letter;
+    }
+  }
+  spec.bos = 1;
+  spec.eos = spec.pad = 2;
+  spec.unknown = 0;
+  return spec;
+}
+
+inline TokenizerSpec tiny_sentencepiece_spec() {
+  TokenizerSpec spec;
+  spec.model = "llama";
+  spec.space_prefix = SpacePrefix::Text;
+  spec.chat_template = tiny_tokenizer_spec().chat_template;
+  const auto add = [&](std::string token, std::int32_t type) {
+    spec.scores.push_back(-static_cast<float>(spec.tokens.size()));
+    spec.tokens.push_back(std::move(token));
+    spec.token_types.push_back(type);
+  };
+  add("<unk>", kUnknownToken);
+  add("<|im_start|>", kControlToken);
+  add("<|im_end|>", kControlToken);
+  constexpr const char* kHex = "0123456789ABCDEF";
+  for (int byte = 0; byte < 256; ++byte) add(std::string("<0x") + kHex[byte / 16] + kHex[byte % 16] + ">", kByteToken);
+  std::set<std::string> known;
+  for (std::string_view word :
+       {"▁", "▁question", "▁answer", "\":\"", "\",\"", "▁{\"", "{\"", "\"}", "▁,", "▁true", "é", "你", "▁▁▁"}) {
+    for (std::size_t n = 1; n <= word.size(); ++n) {
+      const bool whole = n == word.size() || (static_cast<unsigned char>(word[n]) & 0xC0) != 0x80;
+      if (whole && known.insert(std::string(word.substr(0, n))).second)
+        add(std::string(word.substr(0, n)), kNormalToken);
     }
   }
   spec.bos = 1;

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "formats/gguf.h"
 #include "formats/quants.h"
+#include "model/tokenizer_gguf.h"
 #include "sys/parallel.h"
 
 namespace faqsmith {
@@ -64,39 +65,6 @@ LlamaConfig read_config(const GgufFile& file) {
   config.tied_embeddings = file.find_tensor("output.weight") == nullptr;
   validate(config, file.file());
   return config;
-}
-
-TokenId read_special(const GgufFile& file, const char* key, std::size_t n_tokens) {
-  const auto id = file.find_integer(key);
-  if (!id) return -1;
-  if (static_cast<std::uint64_t>(*id) >= n_tokens) {
-    refuse(file, fmt::format("metadata \"{}\" is {}, but there are {} tokens", key, *id, n_tokens));
-  }
-  return static_cast<TokenId>(*id);
-}
-
-TokenizerSpec read_tokenizer(const GgufFile& file) {
-  TokenizerSpec spec;
-  spec.model = file.get<std::string>("tokenizer.ggml.model");
-  if (const auto* pre = file.find<std::string>("tokenizer.ggml.pre")) spec.pre = *pre;
-  spec.tokens = file.get<GgufStrings>("tokenizer.ggml.tokens");
-  if (const auto* types = file.find<GgufIntegers>("tokenizer.ggml.token_type")) {
-    if (types->size() != spec.tokens.size()) {
-      refuse(file, fmt::format("{} tokens, but {} token types", spec.tokens.size(), types->size()));
-    }
-    for (const std::int64_t type : *types) {
-      if (type < 0 || type > 6) refuse(file, fmt::format("token type {} is unknown", type));
-      spec.token_types.push_back(static_cast<std::int32_t>(type));
-    }
-  }
-  if (const auto* merges = file.find<GgufStrings>("tokenizer.ggml.merges")) spec.merges = *merges;
-  spec.bos = read_special(file, "tokenizer.ggml.bos_token_id", spec.tokens.size());
-  spec.eos = read_special(file, "tokenizer.ggml.eos_token_id", spec.tokens.size());
-  spec.unknown = read_special(file, "tokenizer.ggml.unknown_token_id", spec.tokens.size());
-  spec.pad = read_special(file, "tokenizer.ggml.padding_token_id", spec.tokens.size());
-  if (const bool* add_bos = file.find<bool>("tokenizer.ggml.add_bos_token")) spec.add_bos = *add_bos;
-  if (const auto* chat = file.find<std::string>("tokenizer.chat_template")) spec.chat_template = *chat;
-  return spec;
 }
 
 std::string model_name(const GgufFile& file, const fs::path& path) {
@@ -202,7 +170,7 @@ ModelFile load_model(const fs::path& path, HashFile hash) {
   check_architecture(file);
   const LlamaConfig config = read_config(file);
   ModelFile model;
-  model.tokenizer = read_tokenizer(file);
+  model.tokenizer = read_gguf_tokenizer(file);
   check_all_tensors(file, config);
   model.name = model_name(file, path);
   model.weights = allocate_weights(config);
@@ -226,7 +194,7 @@ ModelInfo read_model_info(const fs::path& path) {
   check_architecture(file);
   ModelInfo info;
   info.config = read_config(file);
-  info.tokenizer = read_tokenizer(file);
+  info.tokenizer = read_gguf_tokenizer(file);
   info.name = model_name(file, path);
   info.file_type = file_type_name(file);
   info.file_bytes = file.bytes().size();

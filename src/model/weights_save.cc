@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "formats/gguf.h"
+#include "model/tokenizer_gguf.h"
 #include "model/weights_gguf.h"
 
 namespace faqsmith {
@@ -27,26 +28,6 @@ void add_model_keys(GgufWriter& out, const LlamaConfig& config, const std::strin
   out.add_float32("llama.attention.layer_norm_rms_epsilon", config.rms_norm_eps);
 }
 
-void add_tokenizer_keys(GgufWriter& out, const TokenizerSpec& spec) {
-  out.add_string("tokenizer.ggml.model", spec.model);
-  if (!spec.pre.empty()) out.add_string("tokenizer.ggml.pre", spec.pre);
-  out.add_strings("tokenizer.ggml.tokens", spec.tokens);
-  constexpr std::int32_t kNormalToken = 1;
-  const std::vector<std::int32_t> all_normal(spec.tokens.size(), kNormalToken);
-  out.add_int32s("tokenizer.ggml.token_type", spec.token_types.empty() ? all_normal : spec.token_types);
-  if (!spec.merges.empty()) out.add_strings("tokenizer.ggml.merges", spec.merges);
-  const auto add_id = [&](const char* key, TokenId id) {
-    if (id >= 0) out.add_uint32(key, static_cast<std::uint32_t>(id));
-  };
-  add_id("tokenizer.ggml.bos_token_id", spec.bos);
-  add_id("tokenizer.ggml.eos_token_id", spec.eos);
-  add_id("tokenizer.ggml.unknown_token_id", spec.unknown);
-  add_id("tokenizer.ggml.padding_token_id", spec.pad);
-  out.add_bool("tokenizer.ggml.add_bos_token", spec.add_bos);
-  out.add_bool("tokenizer.ggml.add_space_prefix", false);
-  if (!spec.chat_template.empty()) out.add_string("tokenizer.chat_template", spec.chat_template);
-}
-
 void write_permuted(GgufWriter& out, const Buffer<float>& tensor, std::int64_t head_dim) {
   const std::int64_t n_rows = tensor.shape()[0], row_elements = tensor.shape()[1];
   Buffer<float> permuted(tensor.shape());
@@ -65,7 +46,7 @@ void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec
           "a model is saved with a tokenizer of its own vocabulary");
   GgufWriter out;
   add_model_keys(out, weights.config, name, type);
-  add_tokenizer_keys(out, tokenizer);
+  write_gguf_tokenizer(out, tokenizer);
   const std::vector<ConstGgufSlot> slots = gguf_slots(weights);
   for (const ConstGgufSlot& slot : slots) {
     const Shape& shape = slot.tensor->shape();

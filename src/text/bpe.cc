@@ -36,16 +36,26 @@ struct Later {
 }  // namespace
 
 Bpe::Bpe(const std::vector<Merge>& merges) {
-  slots_.resize(std::bit_ceil(2 * merges.size() + 2));
-  mask_ = slots_.size() - 1;
+  reserve(merges.size());
   std::int32_t rank = 0;
-  for (const Merge& merge : merges) {
-    const std::uint64_t pair = pair_of(merge.left, merge.right);
-    std::uint64_t i = spread(pair) & mask_;
-    while (slots_[i].pair != kEmpty && slots_[i].pair != pair) i = (i + 1) & mask_;
-    if (slots_[i].pair == kEmpty) slots_[i] = {pair, rank, merge.joined};
-    ++rank;
-  }
+  for (const Merge& merge : merges) add(merge, rank++);
+}
+
+Bpe::Bpe(const std::vector<RankedMerge>& merges) {
+  reserve(merges.size());
+  for (const RankedMerge& ranked : merges) add(ranked.merge, ranked.rank);
+}
+
+void Bpe::reserve(std::size_t n_merges) {
+  slots_.resize(std::bit_ceil(2 * n_merges + 2));
+  mask_ = slots_.size() - 1;
+}
+
+void Bpe::add(const Merge& merge, std::int32_t rank) {
+  const std::uint64_t pair = pair_of(merge.left, merge.right);
+  std::uint64_t i = spread(pair) & mask_;
+  while (slots_[i].pair != kEmpty && slots_[i].pair != pair) i = (i + 1) & mask_;
+  if (slots_[i].pair == kEmpty) slots_[i] = {pair, rank, merge.joined};
 }
 
 const Bpe::Slot* Bpe::find(std::int32_t left, std::int32_t right) const {

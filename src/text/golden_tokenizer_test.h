@@ -1,4 +1,4 @@
-// Reads tests/golden/tokenizer_smollm.json for the tests of this folder (written by tools/oracle/tokenizer_golden.py).
+// Reads tests/golden/tokenizer_*.json for the tests of this folder (each written by the script that it names).
 #pragma once
 #include <string>
 #include <vector>
@@ -24,6 +24,11 @@ struct GoldenTokenizer {
   std::vector<GoldenChat> chats;
 };
 
-[[nodiscard]] GoldenTokenizer read_golden_tokenizer();
+[[nodiscard]] GoldenTokenizer read_golden_tokenizer(const std::string& name = "smollm");
+
+// Llama 2's whole vocabulary with the ids of an independent implementation; GoldenCase::decoded stays empty.
+[[nodiscard]] GoldenTokenizer read_golden_llama2();
+// The merges that Hugging Face's converter makes of a vocabulary with scores, in its order.
+[[nodiscard]] std::vector<std::string> merges_of_scores(const TokenizerSpec& spec);
 
 }  // namespace faqsmith

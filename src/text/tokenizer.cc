@@ -1,228 +1,129 @@
-// Byte-level BPE as tokenizer.h promises. Words that are one token are answered from a table made at construction (only
-// those that the merges really reach), everything else runs the merges.
+// Tokenizer as tokenizer.h promises: repair, added tokens, the space before a text; the merging itself is TextModel's.
 #include "text/tokenizer.h"
 
 #include <fmt/format.h>
 
-#include <array>
-#include <limits>
-#include <unordered_map>
-
-#include "base/error.h"
-#include "text/bpe.h"
-#include "text/pretokenize.h"
+#include "base/strings.h"
+#include "text/added_tokens.h"
+#include "text/text_model.h"
 #include "text/utf8.h"
 
 namespace faqsmith {
 namespace {
 
-constexpr std::int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kByte = 6;
+constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // ▁
 
-using Vocabulary = std::unordered_map<std::string_view, TokenId>;
-
-// GPT-2's alphabet: a printable character for every byte. Printable bytes stand for themselves, the rest for U+0100 on.
-std::array<char32_t, 256> byte_alphabet() {
-  std::array<char32_t, 256> out{};
-  char32_t next = 0x100;
-  for (std::size_t b = 0; b < out.size(); ++b) {
-    const bool printable = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-    out[b] = printable ? static_cast<char32_t>(b) : next++;
-  }
-  return out;
+std::unique_ptr<TextModel> make_model(const TokenizerSpec& spec, const TokenIndex& text) {
+  return spec.model == "gpt2" ? make_byte_level_bpe(spec, text) : make_sentencepiece_bpe(spec, text);
 }
 
-// The bytes that a token's letters stand for; a token with any other letter stands for its own text.
-std::string bytes_of(const std::string& token, const std::unordered_map<char32_t, char>& byte_of) {
-  std::string out;
-  for (std::size_t at = 0; at < token.size();) {
-    const CodePoint c = decode_utf8(token, at);
-    const auto found = byte_of.find(c.value);
-    if (!c.valid || found == byte_of.end()) return token;
-    out.push_back(found->second);
-    at += c.n_bytes;
-  }
-  return out;
+void check_model(const TokenizerSpec& spec) {
+  if (spec.model == "gpt2" || spec.model == "llama") return;
+  throw Error(Kind::Input, "tokenizer.ggml.model " + quoted(spec.model) + " is not supported yet",
+              "use a model with a byte-level BPE (\"gpt2\") or SentencePiece BPE (\"llama\") tokenizer");
 }
 
-std::string quoted(std::string_view text) {
-  std::string shown = repair_utf8(text.substr(0, 40));
-  return "\"" + shown + (text.size() > 40 ? "…\"" : "\"");
-}
-
-Error bad(const std::string& what) {
-  return Error(Kind::Input, "tokenizer: " + what,
-               "the model file is broken or of an unknown kind: fetch it again or use another");
-}
-
-Digits digits_rule(const TokenizerSpec& spec) {
-  if (spec.model != "gpt2")
-    throw Error(Kind::Input, "tokenizer.ggml.model " + quoted(spec.model) + " is not supported yet",
-                "use a model with a byte-level BPE tokenizer (\"gpt2\")");
-  if (spec.pre == "smollm") return Digits::Apart;
-  if (spec.pre == "gpt-2") return Digits::Together;
-  throw Error(Kind::Input, "tokenizer.ggml.pre " + quoted(spec.pre) + " is not supported yet",
-              "use a model with the pre-tokenisation \"smollm\" or \"gpt-2\"");
-}
-
-void check_sizes(const TokenizerSpec& spec) {
-  const std::size_t n = spec.tokens.size();
-  if (n == 0) throw bad("tokenizer.ggml.tokens is empty");
-  if (n > static_cast<std::size_t>(std::numeric_limits<TokenId>::max()))
-    throw bad(fmt::format("tokenizer.ggml.tokens has {} entries, more than ids can count", n));
-  if (spec.merges.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()))
-    throw bad(fmt::format("tokenizer.ggml.merges has {} entries, more than ranks can count", spec.merges.size()));
-  if (!spec.token_types.empty() && spec.token_types.size() != n)
-    throw bad(fmt::format("tokenizer.ggml.token_type has {} entries for {} tokens", spec.token_types.size(), n));
-  const auto check_id = [&](const char* field, TokenId id) {
-    if (id < -1 || id >= static_cast<TokenId>(n))
-      throw bad(fmt::format("tokenizer.ggml.{} is {}, outside the {} tokens", field, id, n));
-  };
-  check_id("bos_token_id", spec.bos);
-  check_id("eos_token_id", spec.eos);
-  check_id("unknown_token_id", spec.unknown);
-  check_id("padding_token_id", spec.pad);
-  if (spec.add_bos && spec.bos < 0) throw bad("tokenizer.ggml.add_bos_token is set but there is no bos_token_id");
+bool begins_with_space(std::string_view text) {
+  return text.starts_with(' ') || text.starts_with(kSpaceMark);
 }
 
 }  // namespace
 
 struct Tokenizer::Impl {
   TokenizerSpec spec;
-  Digits digits = Digits::Apart;
-  std::vector<std::string> bytes;         // by id
-  std::array<TokenId, 256> byte_token{};  // -1: this vocabulary cannot say the byte
-  Bpe bpe;
-  std::unordered_map<std::string_view, TokenId> whole_words;  // bytes -> id, where merging those bytes gives that id
-  std::unordered_map<std::string_view, TokenId> controls;     // text -> id
+  TokenIndex controls;  // text -> id
+  AddedTokens added;
+  std::unique_ptr<TextModel> model;
 
-  [[nodiscard]] std::int32_t type(std::size_t id) const {
-    return spec.token_types.empty() ? kNormal : spec.token_types[id];
-  }
-  [[nodiscard]] Vocabulary index_tokens();
-  [[nodiscard]] std::vector<Merge> parse_merges(const Vocabulary& vocabulary) const;
-  void index_bytes(const Vocabulary& vocabulary);
-  void index_whole_words(const Vocabulary& vocabulary);
-  void merge_word(std::string_view word, std::vector<TokenId>& symbols) const;
+  void index_added();
+  [[nodiscard]] bool prefix_before(std::string_view stretch, TextPlace place, bool first) const;
+  void encode_stretch(std::string_view stretch, bool prefix, std::vector<TokenId>& ids) const;
 };
 
-// Text tokens by their letters; control tokens are kept apart so that no text can reach them.
-Vocabulary Tokenizer::Impl::index_tokens() {
-  Vocabulary all, vocabulary;
-  all.reserve(spec.tokens.size());
-  vocabulary.reserve(spec.tokens.size());
+void Tokenizer::Impl::index_added() {
+  std::vector<AddedTokens::Token> tokens;
   for (std::size_t i = 0; i < spec.tokens.size(); ++i) {
-    const std::string& token = spec.tokens[i];
-    const auto id = static_cast<TokenId>(i);
-    if (token.empty()) throw bad(fmt::format("token {} is empty", i));
-    if (const auto [first, fresh] = all.emplace(token, id); !fresh)
-      throw bad(fmt::format("tokens {} and {} are both {}", first->second, i, quoted(token)));
-    if (type(i) == kUserDefined)
-      throw Error(Kind::Input,
-                  fmt::format("tokenizer: token {} ({}) is user-defined, which is not supported yet", i, quoted(token)),
-                  "use a model whose tokens are normal and control tokens only");
-    if (type(i) == kControl) controls.emplace(token, id);
-    if (type(i) == kNormal || type(i) == kByte) vocabulary.emplace(token, id);
+    if (token_type(spec, i) != kUserDefinedToken) continue;
+    const std::string& text = model->bytes()[i];
+    if (text.size() > AddedTokens::kMaxBytes) {
+      throw bad_tokenizer(fmt::format("the user-defined token {} has {} bytes, more than the {} allowed", i,
+                                      text.size(), AddedTokens::kMaxBytes));
+    }
+    tokens.push_back({text, static_cast<TokenId>(i)});
   }
-  return vocabulary;
+  added = AddedTokens(std::move(tokens));
 }
 
-std::vector<Merge> Tokenizer::Impl::parse_merges(const Vocabulary& vocabulary) const {
-  std::vector<Merge> merges;
-  merges.reserve(spec.merges.size());
-  std::unordered_map<std::string_view, std::size_t> seen;
-  seen.reserve(spec.merges.size());
-  for (std::size_t rank = 0; rank < spec.merges.size(); ++rank) {
-    const std::string_view text = spec.merges[rank];
-    if (const auto [first, fresh] = seen.emplace(text, rank); !fresh)
-      throw bad(fmt::format("merges {} and {} are both {}", first->second, rank, quoted(text)));
-    const std::size_t space = text.find(' ');
-    if (space == 0 || space == std::string_view::npos || space + 1 == text.size() ||
-        text.find(' ', space + 1) != text.npos)
-      throw bad(fmt::format("merge {} ({}) is not two parts with a space between", rank, quoted(text)));
-    const auto id = [&](std::string_view part) {
-      const auto found = vocabulary.find(part);
-      if (found == vocabulary.end())
-        throw bad(fmt::format("merge {} ({}) needs {}, which is no text token", rank, quoted(text), quoted(part)));
-      return found->second;
-    };
-    const std::string joined = std::string(text.substr(0, space)).append(text.substr(space + 1));
-    merges.push_back({.left = id(text.substr(0, space)), .right = id(text.substr(space + 1)), .joined = id(joined)});
+// Text is not asked for here: its space is a part of the text in which added tokens are looked for.
+bool Tokenizer::Impl::prefix_before(std::string_view stretch, TextPlace place, bool first) const {
+  if (stretch.empty()) return false;
+  const bool after_token = !first || place == TextPlace::AfterControl;
+  if (first && place == TextPlace::Middle) return false;
+  switch (spec.space_prefix) {
+    case SpacePrefix::Each:
+      return true;
+    case SpacePrefix::EachIfMissing:
+      return !begins_with_space(stretch);
+    case SpacePrefix::FirstIfMissing:
+      return !after_token && !begins_with_space(stretch);
+    case SpacePrefix::None:
+    case SpacePrefix::Text:
+      break;
   }
-  return merges;
+  return false;
 }
 
-void Tokenizer::Impl::index_bytes(const Vocabulary& vocabulary) {
-  const std::array<char32_t, 256> alphabet = byte_alphabet();
-  std::unordered_map<char32_t, char> byte_of;
-  for (std::size_t b = 0; b < alphabet.size(); ++b) {
-    byte_of.emplace(alphabet[b], static_cast<char>(b));
-    std::string letter;
-    append_utf8(letter, alphabet[b]);
-    const auto found = vocabulary.find(letter);
-    byte_token[b] = found == vocabulary.end() ? -1 : found->second;
-  }
-  bytes.reserve(spec.tokens.size());
-  for (std::size_t i = 0; i < spec.tokens.size(); ++i)
-    bytes.push_back(type(i) == kControl ? spec.tokens[i] : bytes_of(spec.tokens[i], byte_of));
-}
-
-void Tokenizer::Impl::index_whole_words(const Vocabulary& vocabulary) {
-  whole_words.reserve(vocabulary.size());
-  std::vector<TokenId> symbols;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (!vocabulary.contains(spec.tokens[i])) continue;
-    merge_word(bytes[i], symbols);
-    if (symbols.size() == 1 && symbols[0] == static_cast<TokenId>(i)) whole_words.emplace(bytes[i], symbols[0]);
-  }
-}
-
-void Tokenizer::Impl::merge_word(std::string_view word, std::vector<TokenId>& symbols) const {
-  symbols.clear();
-  for (const char c : word) {
-    // A byte without a token is left out, as the reference does for a vocabulary without an unknown token.
-    const TokenId id = byte_token[static_cast<unsigned char>(c)];
-    if (id >= 0) symbols.push_back(id);
-  }
-  bpe.merge(symbols);
+void Tokenizer::Impl::encode_stretch(std::string_view stretch, bool prefix, std::vector<TokenId>& ids) const {
+  if (!prefix) return model->encode(stretch, ids);
+  std::string spaced = " ";
+  spaced += stretch;
+  model->encode(spaced, ids);
 }
 
 Tokenizer::Tokenizer(TokenizerSpec spec) : impl_(std::make_unique<Impl>()) {
-  impl_->digits = digits_rule(spec);
-  check_sizes(spec);
+  check_model(spec);
+  check_tokenizer_sizes(spec);
   impl_->spec = std::move(spec);
-  const Vocabulary vocabulary = impl_->index_tokens();
-  impl_->bpe = Bpe(impl_->parse_merges(vocabulary));
-  impl_->index_bytes(vocabulary);
-  impl_->index_whole_words(vocabulary);
+  TokenIndexes indexes = index_tokens(impl_->spec);
+  impl_->controls = std::move(indexes.controls);
+  impl_->model = make_model(impl_->spec, indexes.text);
+  impl_->index_added();
 }
 
 Tokenizer::~Tokenizer() = default;
 
-std::vector<TokenId> Tokenizer::encode(std::string_view raw) const {
-  std::string repaired;
+std::vector<TokenId> Tokenizer::encode(std::string_view raw, TextPlace place) const {
+  std::string changed;
   if (!is_valid_utf8(raw)) {
-    repaired = repair_utf8(raw);
-    raw = repaired;
+    changed = repair_utf8(raw);
+    raw = changed;
   }
-  std::vector<TokenId> ids, symbols;
+  // SentencePiece looks for user-defined tokens in what it has normalised: with the space before, U+2581 as a space.
+  const bool whole = impl_->spec.space_prefix == SpacePrefix::Text && !raw.empty() && place != TextPlace::Middle;
+  if (whole) {
+    changed = " " + replace_all(std::string(raw), kSpaceMark, " ");
+    raw = changed;
+  }
+  std::vector<TokenId> ids;
   ids.reserve(raw.size() / 4 + 1);
-  for (std::size_t at = 0; at < raw.size();) {
-    const std::size_t end = next_word_end(raw, at, impl_->digits);
-    const std::string_view word = raw.substr(at, end - at);
-    if (const auto found = impl_->whole_words.find(word); found != impl_->whole_words.end()) {
-      ids.push_back(found->second);
-    } else {
-      impl_->merge_word(word, symbols);
-      ids.insert(ids.end(), symbols.begin(), symbols.end());
-    }
-    at = end;
+  bool first = true;
+  for (std::size_t at = 0; at < raw.size(); first = false) {
+    const auto match = impl_->added.find(raw, at);
+    const std::string_view stretch = raw.substr(at, (match ? match->begin : raw.size()) - at);
+    impl_->encode_stretch(stretch, impl_->prefix_before(stretch, place, first), ids);
+    if (match) ids.push_back(match->id);
+    at = match ? match->end : raw.size();
   }
   return ids;
 }
 
 std::string Tokenizer::decode(const std::vector<TokenId>& ids) const {
   std::string out;
-  for (const TokenId id : ids) out += token_bytes(id);
+  bool first = true;
+  for (const TokenId id : ids) {
+    out += first ? first_token_bytes(id) : token_bytes(id);
+    first = false;
+  }
   return is_valid_utf8(out) ? out : repair_utf8(out);
 }
 
@@ -230,11 +131,18 @@ const std::string& Tokenizer::token_bytes(TokenId id) const {
   if (id < 0 || id >= vocab_size())
     throw Error(Kind::User, fmt::format("token id {} is outside the vocabulary of {} tokens", id, vocab_size()),
                 "use ids that this model's tokenizer made");
-  return impl_->bytes[static_cast<std::size_t>(id)];
+  return impl_->model->bytes()[static_cast<std::size_t>(id)];
+}
+
+std::string_view Tokenizer::first_token_bytes(TokenId id) const {
+  std::string_view bytes = token_bytes(id);
+  const bool drops = impl_->spec.space_prefix != SpacePrefix::None && !is_control(id) && bytes.starts_with(' ');
+  if (drops) bytes.remove_prefix(1);
+  return bytes;
 }
 
 bool Tokenizer::is_control(TokenId id) const {
-  return id >= 0 && id < vocab_size() && impl_->type(static_cast<std::size_t>(id)) == kControl;
+  return id >= 0 && id < vocab_size() && token_type(impl_->spec, static_cast<std::size_t>(id)) == kControlToken;
 }
 
 TokenId Tokenizer::control_id(std::string_view text) const {

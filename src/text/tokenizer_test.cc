@@ -131,6 +131,61 @@ TEST(Tokenizer, Gpt2PreTokenisationKeepsDigitsTogether) {
   EXPECT_EQ(together.encode("12").size(), 1u);
 }
 
+TEST(Tokenizer, FindsUserDefinedTokensInTheTextAndControlTokensNever) {
+  TokenizerSpec spec = tiny_spec();
+  for (const char* token : {"<tool>", "<tool>>", "he"}) {
+    spec.tokens.emplace_back(token);
+    spec.token_types.push_back(kUserDefinedToken);
+  }
+  spec.tokens.back() = "\xC3\xA9!";  // no byte letters: found as it stands
+  const Tokenizer tokenizer(spec);
+  const TokenId tool = tokenizer.vocab_size() - 3;
+  EXPECT_THAT(tokenizer.encode("<tool><tool>>\xC3\xA9!<tool>"), ElementsAre(tool, tool + 1, tool + 2, tool));
+  const std::string text = "a<tool>hello<|im_end|>";
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+  for (const TokenId id : tokenizer.encode(text)) EXPECT_FALSE(tokenizer.is_control(id));
+}
+
+TEST(Tokenizer, GivesTheReferenceIdsOfLlama3OnEveryGoldenString) {
+  const GoldenTokenizer golden = read_golden_tokenizer("llama3");
+  const Tokenizer tokenizer(golden.spec);
+  ASSERT_GE(golden.cases.size(), 300u);
+  for (const GoldenCase& c : golden.cases) {
+    EXPECT_EQ(tokenizer.encode(c.bytes), c.ids) << testing::PrintToString(c.bytes);
+    EXPECT_EQ(tokenizer.decode(c.ids), c.decoded);
+  }
+}
+
+TEST(Tokenizer, Llama3TakesAWholeWordThatIsATokenWithoutMerges) {
+  TokenizerSpec spec = tiny_spec();
+  spec.tokens.emplace_back("zebra");  // no merge makes it
+  spec.token_types.push_back(1);
+  EXPECT_EQ(Tokenizer(spec).encode("zebra").size(), 5u);
+  for (const char* pre : {"llama-bpe", "llama3", "llama-v3"}) {
+    spec.pre = pre;
+    EXPECT_EQ(Tokenizer(spec).encode("zebra").size(), 1u);
+  }
+  spec.pre = "smaug-bpe";  // Llama 3's words, all of them merged
+  EXPECT_EQ(Tokenizer(spec).encode("zebra").size(), 5u);
+}
+
+TEST(Tokenizer, Llama3ScansAMegabyteOfAnyRunInNearLinearTime) {
+  TokenizerSpec spec = tiny_spec();
+  spec.pre = "llama-bpe";
+  const Tokenizer tokenizer(spec);
+  for (const char* piece : {"^", "a", " ", "\n", " \n", "1", "'", "a ", "  \n\t"}) {
+    const auto seconds = [&](std::size_t n) {
+      std::string text;
+      while (text.size() < n) text += piece;
+      const auto start = std::chrono::steady_clock::now();
+      (void)tokenizer.encode(text + "x");
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    const double small = seconds(100'000), large = seconds(1'000'000);
+    EXPECT_LT(large, 40 * small + 0.5) << testing::PrintToString(piece);
+  }
+}
+
 TEST(Tokenizer, RefusesIdsOutsideTheVocabulary) {
   const Tokenizer tokenizer(tiny_spec());
   EXPECT_THROW((void)tokenizer.decode({tokenizer.vocab_size()}), Error);
@@ -139,8 +194,8 @@ TEST(Tokenizer, RefusesIdsOutsideTheVocabulary) {
 }
 
 TEST(Tokenizer, RefusesABrokenVocabularyAndNamesTheField) {
-  expect_refused([](auto& s) { s.model = "llama"; }, "tokenizer.ggml.model \"llama\"");
-  expect_refused([](auto& s) { s.pre = "llama-bpe"; }, "tokenizer.ggml.pre \"llama-bpe\"");
+  expect_refused([](auto& s) { s.model = "bert"; }, "tokenizer.ggml.model \"bert\"");
+  expect_refused([](auto& s) { s.pre = "qwen2"; }, "tokenizer.ggml.pre \"qwen2\"");
   expect_refused(
       [](auto& s) {
         s.tokens.clear();
@@ -150,11 +205,22 @@ TEST(Tokenizer, RefusesABrokenVocabularyAndNamesTheField) {
   expect_refused([](auto& s) { s.tokens[5] = s.tokens[6]; }, "tokens 5 and 6 are both");
   expect_refused([](auto& s) { s.tokens[5].clear(); }, "token 5 is empty");
   expect_refused([](auto& s) { s.token_types.pop_back(); }, "token_type");
-  expect_refused([](auto& s) { s.token_types[3] = 4; }, "user-defined");
+  expect_refused(
+      [](auto& s) {
+        s.tokens[3] = std::string(300, 'x');
+        s.token_types[3] = kUserDefinedToken;
+      },
+      "user-defined token 3 has 300 bytes");
   expect_refused([](auto& s) { s.eos = 4000; }, "eos_token_id is 4000");
   expect_refused([](auto& s) { s.bos = -7; }, "bos_token_id is -7");
   expect_refused([](auto& s) { s.pad = 1 << 30; }, "padding_token_id");
   expect_refused([](auto& s) { s.add_bos = true; }, "add_bos_token");
+  expect_refused(
+      [](auto& s) {
+        s.add_eos = true;
+        s.eos = -1;
+      },
+      "add_eos_token");
 }
 
 TEST(Tokenizer, RefusesBrokenMergesAndNamesTheRank) {

@@ -1,6 +1,7 @@
 """Seeds for the fuzz targets: small valid files of each kind, written with the PyPI packages gguf and safetensors.
 
-    python3 tests/fuzz/make_corpus.py FOLDER    # makes FOLDER/gguf, FOLDER/model, FOLDER/safetensors, FOLDER/adapter_config, FOLDER/documents
+    python3 tests/fuzz/make_corpus.py FOLDER    # makes FOLDER/gguf, FOLDER/model, FOLDER/safetensors, FOLDER/adapter_config,
+    # FOLDER/tokenizer, FOLDER/documents
 """
 
 import json
@@ -65,9 +66,23 @@ def model(path, kind, rng):
     writer.close()
 
 
+def tokenizers(folder):
+    """A SentencePiece model, and one tokenizer.json of each kind (the first byte tells them apart)."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools/oracle"))
+    from tokenizer_families import SPACE, byte_letters, llama2_model_file, write_llama2_folder, write_llama3_folder
+
+    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256)), SPACE, "a", "b", "ab", SPACE + "a", SPACE * 2]
+    (folder / "model").write_bytes(b"\0" + llama2_model_file(pieces))
+    scratch = folder.parent / "scratch"
+    write_llama2_folder(scratch, pieces, "prepend")
+    (folder / "byte_fallback").write_bytes(b"\1" + (scratch / "tokenizer.json").read_bytes())
+    write_llama3_folder(scratch, [*byte_letters().values(), "ab"], [("a", "b")])
+    (folder / "byte_level").write_bytes(b"\1" + (scratch / "tokenizer.json").read_bytes())
+
+
 def main():
     folder = Path(sys.argv[1])
-    for name in ("gguf", "model", "safetensors", "adapter_config", "chat_template", "documents"):
+    for name in ("gguf", "model", "safetensors", "adapter_config", "chat_template", "tokenizer", "documents"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     for kind in ("F32", "BF16", "Q8_0", "Q4_0", "Q4_1"):
@@ -82,6 +97,7 @@ def main():
     (folder / "adapter_config" / "all").write_text(json.dumps({**config, "target_modules": "all-linear", "rank_pattern": {}}))
     for path in (Path(__file__).parents[1] / "golden/templates").glob("**/*.jinja"):
         (folder / "chat_template" / path.stem).write_bytes(path.read_bytes())
+    tokenizers(folder / "tokenizer")
     for choice, text in enumerate(DOCUMENTS):
         (folder / "documents" / str(choice)).write_bytes(bytes([choice]) + text.encode())
 

@@ -93,6 +93,8 @@ TensorComparison compare_adapters(const LoraWeights& trained, const LoraWeights&
 void compare_tokenizers(const TokenizerSpec& trained, const TokenizerSpec& reloaded, const std::string& file) {
   const bool same = trained.model == reloaded.model && trained.pre == reloaded.pre &&
                     trained.tokens == reloaded.tokens && trained.merges == reloaded.merges &&
+                    trained.scores == reloaded.scores && trained.space_prefix == reloaded.space_prefix &&
+                    trained.more_eos == reloaded.more_eos && trained.add_eos == reloaded.add_eos &&
                     trained.bos == reloaded.bos && trained.eos == reloaded.eos && trained.pad == reloaded.pad &&
                     trained.unknown == reloaded.unknown && trained.add_bos == reloaded.add_bos &&
                     trained.chat_template == reloaded.chat_template &&
