@@ -67,6 +67,7 @@ class Encoder {
   void control(TokenId id, Mark mark) {
     flush();
     push(id, mark);
+    place_ = TextPlace::AfterControl;
   }
   void begin_answer() { flush(); }
   [[nodiscard]] RenderedChat take() {
@@ -82,7 +83,7 @@ class Encoder {
   }
   void flush() {
     if (section_.empty()) return;
-    const std::vector<TokenId> ids = tokenizer_.encode(section_);
+    const std::vector<TokenId> ids = tokenizer_.encode(section_, place_);
     const std::vector<Span> places = places_of(ids, tokenizer_, section_);
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const auto owner = std::find_if(spans_.begin(), spans_.end(), [&](const Span& span) {
@@ -94,10 +95,12 @@ class Encoder {
     }
     section_.clear();
     spans_.clear();
+    place_ = TextPlace::Middle;
   }
 
   const Tokenizer& tokenizer_;
   std::string section_;  // not yet encoded
+  TextPlace place_ = TextPlace::Start;
   std::vector<Span> spans_;
   RenderedChat chat_;
 };
