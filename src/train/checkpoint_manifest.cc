@@ -48,6 +48,34 @@ TrainState state_from_json(const Json& j) {
   return s;
 }
 
+Json rope_to_json(const RopeScaling& s) {
+  return {{"kind", static_cast<int>(s.kind)},
+          {"factor", s.factor},
+          {"original_positions", s.original_positions},
+          {"low_freq_factor", s.low_freq_factor},
+          {"high_freq_factor", s.high_freq_factor},
+          {"beta_fast", s.beta_fast},
+          {"beta_slow", s.beta_slow},
+          {"attention_factor", s.attention_factor},
+          {"truncate", s.truncate},
+          {"factors", s.factors}};
+}
+
+RopeScaling rope_from_json(const Json& j) {
+  RopeScaling s;
+  s.kind = static_cast<RopeScaling::Kind>(j.at("kind").get<int>());  // only ever compared with that of a model
+  s.factor = j.at("factor");
+  s.original_positions = j.at("original_positions");
+  s.low_freq_factor = j.at("low_freq_factor");
+  s.high_freq_factor = j.at("high_freq_factor");
+  s.beta_fast = j.at("beta_fast");
+  s.beta_slow = j.at("beta_slow");
+  s.attention_factor = j.at("attention_factor");
+  s.truncate = j.at("truncate");
+  s.factors = j.at("factors").get<std::vector<float>>();
+  return s;
+}
+
 Json config_to_json(const LlamaConfig& c) {
   return {{"hidden_size", c.hidden_size},
           {"intermediate_size", c.intermediate_size},
@@ -59,7 +87,11 @@ Json config_to_json(const LlamaConfig& c) {
           {"max_positions", c.max_positions},
           {"rope_theta", c.rope_theta},
           {"rms_norm_eps", c.rms_norm_eps},
-          {"tied_embeddings", c.tied_embeddings}};
+          {"tied_embeddings", c.tied_embeddings},
+          {"rope_scaling", rope_to_json(c.rope_scaling)},
+          {"attention_bias", c.attention_bias},
+          {"mlp_bias", c.mlp_bias},
+          {"sliding_window", c.sliding_window}};
 }
 
 LlamaConfig config_from_json(const Json& j) {
@@ -75,6 +107,11 @@ LlamaConfig config_from_json(const Json& j) {
   c.rope_theta = j.at("rope_theta");
   c.rms_norm_eps = j.at("rms_norm_eps");
   c.tied_embeddings = j.at("tied_embeddings");
+  // Runs of version 0.1 know none of these.
+  if (j.contains("rope_scaling")) c.rope_scaling = rope_from_json(j.at("rope_scaling"));
+  c.attention_bias = j.value("attention_bias", false);
+  c.mlp_bias = j.value("mlp_bias", false);
+  c.sliding_window = j.value("sliding_window", std::int64_t{0});
   return c;
 }
 
