@@ -172,10 +172,9 @@ fs::path resolve_model(const std::string& name, IfAbsent absent, Reporter& repor
   std::vector<std::string> candidates;
   for (const auto& model : kModels) candidates.emplace_back(model.name);
   const std::string near = did_you_mean(name, candidates);
-  throw Error(
-      Kind::User, fmt::format("there is no model {}", name),
-      near.empty() ? "set model to 'default', or to the path of a GGUF file or a Hugging Face folder"
-                   : fmt::format("did you mean '{}'?", near));
+  throw Error(Kind::User, fmt::format("there is no model {}", name),
+              near.empty() ? "set model to 'default', or to the path of a GGUF file or a Hugging Face folder"
+                           : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace faqsmith

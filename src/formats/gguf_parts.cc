@@ -79,8 +79,7 @@ void GgufParts::open_parts(const fs::path& path) {
     if (!fs::exists(part, error)) refuse(part, fmt::format("this part of {} is missing", path.string()));
   }
   for (std::int64_t number = 1; number <= count; ++number) {
-    auto file = number == name->number ? std::move(opened)
-                                       : std::make_unique<GgufFile>(part_path(path, *name, number));
+    auto file = number == name->number ? std::move(opened) : std::make_unique<GgufFile>(part_path(path, *name, number));
     check_part(*file, number, count);
     files_.push_back(std::move(file));
   }
@@ -96,8 +95,8 @@ void GgufParts::list_tensors() {
   }
   const auto said = first().find_integer("split.tensors.count");
   if (said && static_cast<std::uint64_t>(*said) != tensors_.size()) {
-    refuse(first().file(), fmt::format("metadata \"split.tensors.count\" is {}, but there are {} tensors", *said,
-                                       tensors_.size()));
+    refuse(first().file(),
+           fmt::format("metadata \"split.tensors.count\" is {}, but there are {} tensors", *said, tensors_.size()));
   }
 }
 

@@ -175,19 +175,20 @@ void SafetensorsFile::read_floats(const SafeTensor& tensor, float* out) const {
   const std::size_t bytes_each = *type == GgmlType::F32 ? 4 : 2;
   std::atomic<std::int64_t> first_bad = tensor.n_elements;
   parallel_for(tensor.n_elements, [&](std::int64_t begin, std::int64_t end) {
-    dequantize(*type,
-               bytes.subspan(static_cast<std::size_t>(begin) * bytes_each,
-                             static_cast<std::size_t>(end - begin) * bytes_each),
-               out + begin, end - begin);
+    dequantize(
+        *type,
+        bytes.subspan(static_cast<std::size_t>(begin) * bytes_each, static_cast<std::size_t>(end - begin) * bytes_each),
+        out + begin, end - begin);
     const std::int64_t bad = std::find_if(out + begin, out + end, [](float x) { return !std::isfinite(x); }) - out;
     std::int64_t seen = first_bad.load();
     while (bad < end && bad < seen && !first_bad.compare_exchange_weak(seen, bad)) {
     }
   });
   if (first_bad.load() < tensor.n_elements) {
-    throw Error(Kind::Input,
-                fmt::format("{}: tensor \"{}\" is not a finite number at index {}", file_, tensor.name, first_bad.load()),
-                "the file is damaged or the training diverged: use another one");
+    throw Error(
+        Kind::Input,
+        fmt::format("{}: tensor \"{}\" is not a finite number at index {}", file_, tensor.name, first_bad.load()),
+        "the file is damaged or the training diverged: use another one");
   }
 }
 

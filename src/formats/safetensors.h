@@ -58,8 +58,8 @@ struct SafeTensorToWrite {
   std::vector<std::int64_t> shape;
   std::span<const float> values;  // row-major
 };
-// Crash-safe; needs little memory beside the values. F16 and BF16 round to nearest even and refuse finite values that do
-// not fit. Metadata "format": "pt" makes transformers and peft accept it.
+// Crash-safe; needs little memory beside the values. F16 and BF16 round to nearest even and refuse finite values that
+// do not fit. Metadata "format": "pt" makes transformers and peft accept it.
 void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite>& tensors, SafeFloat type,
                        const std::map<std::string, std::string>& metadata);
 

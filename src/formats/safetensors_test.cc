@@ -159,7 +159,8 @@ TEST_F(SafetensorsOnDisk, WritesWhatItReads) {
 TEST_F(SafetensorsOnDisk, HalfTypesRoundToTheNearestAndTiesToEven) {
   Rng rng(4);
   std::vector<float> values = {0.0f, -0.0f, 1.0f, 1.00390625f, 1.01171875f, 0x1p-130f, -0x1.8p-140f};
-  for (int i = 0; i < 70000; ++i) values.push_back(static_cast<float>(rng.normal() * std::pow(10.0, rng.uniform() * 8 - 4)));
+  for (int i = 0; i < 70000; ++i)
+    values.push_back(static_cast<float>(rng.normal() * std::pow(10.0, rng.uniform() * 8 - 4)));
   write_safetensors(path_, {{"w", {static_cast<std::int64_t>(values.size())}, values}}, SafeFloat::BF16, {});
   const SafetensorsFile file(path_);
   const SafeTensor& tensor = *file.find_tensor("w");
@@ -167,8 +168,8 @@ TEST_F(SafetensorsOnDisk, HalfTypesRoundToTheNearestAndTiesToEven) {
   EXPECT_EQ(tensor.n_bytes, values.size() * 2);
   std::vector<float> back(values.size());
   file.read_floats(tensor, back.data());
-  EXPECT_EQ(back[3], 1.0f);          // a tie: 1 + 2^-8 is half a step
-  EXPECT_EQ(back[4], 1.015625f);     // and 1 + 3 * 2^-8 goes up
+  EXPECT_EQ(back[3], 1.0f);       // a tie: 1 + 2^-8 is half a step
+  EXPECT_EQ(back[4], 1.015625f);  // and 1 + 3 * 2^-8 goes up
   for (std::size_t i = 0; i < values.size(); ++i) {
     const auto bits = std::bit_cast<std::uint32_t>(back[i]);
     EXPECT_EQ(bits & 0xffffu, 0u);

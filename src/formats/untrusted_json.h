@@ -1,5 +1,5 @@
-// JSON out of files that may lie: bounded in depth, no key twice in one object, one sentence for what is wrong. The size
-// is bounded by who reads the file. No meaning of keys is known here.
+// JSON out of files that may lie: bounded in depth, no key twice in one object, one sentence for what is wrong. The
+// size is bounded by who reads the file. No meaning of keys is known here.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>

@@ -25,8 +25,8 @@ std::string rope_fault(const LlamaConfig& config) {
   const bool has_context = s.original_positions > 0 && s.original_positions < kMaxDimension;
   if ((s.kind == Llama3 || s.kind == Yarn) && !has_context)
     return fmt::format("its original context is {}", s.original_positions);
-  if (s.kind == Llama3 && !(is_positive(s.low_freq_factor) && is_positive(s.high_freq_factor) &&
-                            s.high_freq_factor > s.low_freq_factor)) {
+  if (s.kind == Llama3 &&
+      !(is_positive(s.low_freq_factor) && is_positive(s.high_freq_factor) && s.high_freq_factor > s.low_freq_factor)) {
     return fmt::format("its frequency factors are {} and {}", s.low_freq_factor, s.high_freq_factor);
   }
   if (s.kind == Yarn) {

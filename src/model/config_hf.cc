@@ -95,8 +95,8 @@ Architecture read_architecture(const Fields& fields) {
   const std::string name = names->front().get<std::string>();
   const bool llama = name == "LlamaForCausalLM";
   if (!llama && name != "MistralForCausalLM") {
-    fields.refuse(fmt::format("architecture \"{}\" is not supported yet, only LlamaForCausalLM and MistralForCausalLM are",
-                              name));
+    fields.refuse(fmt::format(
+        "architecture \"{}\" is not supported yet, only LlamaForCausalLM and MistralForCausalLM are", name));
   }
   const std::string type = fields.find_text("model_type").value_or(llama ? "llama" : "mistral");
   if (type != (llama ? "llama" : "mistral"))
@@ -106,8 +106,9 @@ Architecture read_architecture(const Fields& fields) {
 
 void refuse_unsupported(const Fields& fields, Architecture architecture) {
   if (const auto quantised = fields.find_object("quantization_config")) {
-    fields.refuse(fmt::format("weights quantised by \"{}\" are not supported yet (\"quantization_config\")",
-                              quantised->find("quant_method") ? quantised->shown("quant_method") : "an unnamed method"));
+    fields.refuse(
+        fmt::format("weights quantised by \"{}\" are not supported yet (\"quantization_config\")",
+                    quantised->find("quant_method") ? quantised->shown("quant_method") : "an unnamed method"));
   }
   const std::string act = fields.find_text("hidden_act").value_or("silu");
   if (act != "silu") fields.refuse(fmt::format("\"hidden_act\" = \"{}\" is not supported yet, only \"silu\" is", act));
@@ -130,8 +131,8 @@ void check_layer_types(const Fields& fields, const LlamaConfig& config) {
   const json* types = fields.find("layer_types");
   if (!types) return;
   const char* expected = config.sliding_window > 0 ? "sliding_attention" : "full_attention";
-  const bool alike = types->is_array() && std::all_of(types->begin(), types->end(),
-                                                      [&](const json& type) { return type == expected; });
+  const bool alike = types->is_array() &&
+                     std::all_of(types->begin(), types->end(), [&](const json& type) { return type == expected; });
   if (!alike) fields.refuse(fmt::format("\"layer_types\" other than {} are not supported yet", expected));
 }
 
@@ -153,8 +154,7 @@ RopeScaling read_yarn(const Fields& rope, const Fields& whole, std::int64_t max_
     if (*attention <= 0) rope.refuse(fmt::format("\"attention_factor\" is {}", *attention));
     out.attention_factor = *attention;
   } else if (scale != 0 && all != 0) {
-    out.attention_factor =
-        static_cast<float>(attention_scale(out.factor, scale) / attention_scale(out.factor, all));
+    out.attention_factor = static_cast<float>(attention_scale(out.factor, scale) / attention_scale(out.factor, all));
   }
   // 0 means the default there, as Python's "or" has it.
   if (const auto beta = rope.find_number("beta_fast"); beta && *beta != 0) out.beta_fast = *beta;
@@ -205,7 +205,8 @@ void read_rope(const Fields& fields, LlamaConfig& config) {
     if (value.is_object()) rope->refuse(fmt::format("rotary parameters for \"{}\" alone are not supported yet", key));
   refuse_partial_rotation(*rope);
   if (const auto theta = rope->find_number("rope_theta")) {
-    if (outer_theta && *outer_theta != *theta) fields.refuse(fmt::format("two values of \"rope_theta\": {}, {}", *outer_theta, *theta));
+    if (outer_theta && *outer_theta != *theta)
+      fields.refuse(fmt::format("two values of \"rope_theta\": {}, {}", *outer_theta, *theta));
     config.rope_theta = *theta;
   }
   config.rope_scaling = read_rope_scaling(*rope, fields, config.max_positions);
@@ -215,8 +216,9 @@ void read_heads(const Fields& fields, Architecture architecture, LlamaConfig& co
   config.n_heads = fields.integer("num_attention_heads");
   if (config.n_heads < 1) fields.refuse("\"num_attention_heads\" is 0");
   // LlamaConfig's default is as many as heads; MistralConfig's is 8, but its files always say it.
-  config.n_kv_heads = architecture == Architecture::Mistral ? fields.integer("num_key_value_heads")
-                                                            : fields.find_integer("num_key_value_heads").value_or(config.n_heads);
+  config.n_kv_heads = architecture == Architecture::Mistral
+                          ? fields.integer("num_key_value_heads")
+                          : fields.find_integer("num_key_value_heads").value_or(config.n_heads);
   const auto head_dim = fields.find_integer("head_dim");
   if (!head_dim && config.hidden_size % config.n_heads != 0) {
     fields.refuse(fmt::format("\"hidden_size\" {} is no multiple of {} heads, and \"head_dim\" is missing",

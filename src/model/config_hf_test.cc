@@ -116,7 +116,8 @@ TEST(HfConfig, ReadsEachRopeScalingOfBothGenerations) {
     EXPECT_EQ(with_rope(key, R"({"type": "linear", "factor": 2.5})").rope_scaling.factor, 2.5f);
     EXPECT_EQ(with_rope(key, R"({"rope_type": "dynamic", "factor": 2})").rope_scaling.kind, Scaling::Dynamic);
     const RopeScaling three = with_rope(key, R"({"factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
-        "original_max_position_embeddings": 8192, "rope_type": "llama3"})").rope_scaling;
+        "original_max_position_embeddings": 8192, "rope_type": "llama3"})")
+                                  .rope_scaling;
     EXPECT_EQ(three.kind, Scaling::Llama3);
     EXPECT_EQ(three.factor, 32.0f);
     EXPECT_EQ(three.high_freq_factor, 4.0f);
@@ -196,7 +197,8 @@ TEST(HfConfig, RefusesWhatItDoesNotComputeByName) {
        "\"partial_rotary_factor\" = 0.25"},
   };
   for (const Case& c : cases)
-    EXPECT_THAT(refusal(llama(), [&](json& value) { value[c.key] = json::parse(c.value); }), HasSubstr(c.said)) << c.key;
+    EXPECT_THAT(refusal(llama(), [&](json& value) { value[c.key] = json::parse(c.value); }), HasSubstr(c.said))
+        << c.key;
   EXPECT_THAT(refusal(llama(),
                       [](json& value) {
                         value["rope_scaling"] = json::parse(R"({"type": "linear", "factor": 2})");
@@ -205,14 +207,17 @@ TEST(HfConfig, RefusesWhatItDoesNotComputeByName) {
               HasSubstr("say different things"));
   for (const char* key : {"attention_bias", "mlp_bias"})
     EXPECT_THAT(refusal(mistral(), [&](json& value) { value[key] = true; }), HasSubstr(key));
-  EXPECT_THAT(refusal(mistral(), [](json& value) { value["sliding_window"] = 0; }), HasSubstr("\"sliding_window\" is 0"));
-  EXPECT_THAT(refusal(mistral(), [](json& value) { value.erase("num_key_value_heads"); }), HasSubstr("num_key_value_heads"));
+  EXPECT_THAT(refusal(mistral(), [](json& value) { value["sliding_window"] = 0; }),
+              HasSubstr("\"sliding_window\" is 0"));
+  EXPECT_THAT(refusal(mistral(), [](json& value) { value.erase("num_key_value_heads"); }),
+              HasSubstr("num_key_value_heads"));
 }
 
 TEST(HfConfig, RefusesSizesThatCannotBeByName) {
   for (const char* key : {"hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size",
                           "max_position_embeddings"}) {
-    EXPECT_THAT(refusal(llama(), [&](json& value) { value.erase(key); }), HasSubstr(fmt::format("\"{}\" is missing", key)));
+    EXPECT_THAT(refusal(llama(), [&](json& value) { value.erase(key); }),
+                HasSubstr(fmt::format("\"{}\" is missing", key)));
     for (const json& bad : {json(-1), json(1.5), json("64"), json(true), json(18446744073709551615u), json::array({1})})
       EXPECT_THAT(refusal(llama(), [&](json& value) { value[key] = bad; }), HasSubstr(key)) << bad;
     for (const json& bad : {json(0), json(INT64_MAX)})

@@ -102,8 +102,8 @@ nlohmann::json shape_of(const LlamaConfig& c) {
           {"mlp_bias", c.mlp_bias},
           {"window", c.sliding_window},
           {"rope",
-           {static_cast<int>(s.kind), s.factor, s.original_positions, s.low_freq_factor, s.high_freq_factor, s.beta_fast,
-            s.beta_slow, s.attention_factor, s.truncate, s.factors}}};
+           {static_cast<int>(s.kind), s.factor, s.original_positions, s.low_freq_factor, s.high_freq_factor,
+            s.beta_fast, s.beta_slow, s.attention_factor, s.truncate, s.factors}}};
 }
 
 // Copies in both formats: a folder of bf16 shards with its tokenizer, and a GGUF file. Not where a format has no words.

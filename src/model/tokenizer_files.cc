@@ -37,7 +37,8 @@ json read_json(const fs::path& path, std::size_t max_bytes) {
 
 const json& part(const json& object, const char* key, json::value_t type, const fs::path& file) {
   const auto found = object.is_object() ? object.find(key) : object.end();
-  if (found == object.end() || found->type() != type) refuse(file, fmt::format("\"{}\" is missing or of a wrong type", key));
+  if (found == object.end() || found->type() != type)
+    refuse(file, fmt::format("\"{}\" is missing or of a wrong type", key));
   return *found;
 }
 
@@ -83,8 +84,12 @@ void read_tokens(const json& file, TokenizerSpec& spec, const fs::path& path) {
 // Named as llama.cpp names them.
 std::string read_pre(const json& file, const fs::path& path) {
   const json pre = file.value("pre_tokenizer", json());
-  const auto is = [](const json& step, const char* type) { return step.is_object() && step.value("type", json()) == type; };
-  const auto whole = [&](const json& step) { return is(step, "ByteLevel") && step.value("add_prefix_space", json()) != true; };
+  const auto is = [](const json& step, const char* type) {
+    return step.is_object() && step.value("type", json()) == type;
+  };
+  const auto whole = [&](const json& step) {
+    return is(step, "ByteLevel") && step.value("add_prefix_space", json()) != true;
+  };
   if (whole(pre)) return "gpt-2";
   const json steps = is(pre, "Sequence") ? pre.value("pretokenizers", json()) : json();
   if (steps.is_array() && steps.size() == 2 && is(steps[0], "Digits") &&
@@ -118,8 +123,7 @@ std::string chat_template(const json& config, const fs::path& folder) {
 }
 
 json pre_tokenizer_json(const TokenizerSpec& spec) {
-  const json bytes = {
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  const json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
   if (spec.pre == "gpt-2") return bytes;
   const json digits = {{"type", "Digits"}, {"individual_digits", true}};
   return {{"type", "Sequence"}, {"pretokenizers", json::array({digits, bytes})}};
@@ -143,8 +147,7 @@ json tokenizer_json(const TokenizerSpec& spec) {
     const auto space = merge.find(' ');
     merges.push_back(json::array({merge.substr(0, space), merge.substr(space + 1)}));
   }
-  const json bytes = {
-      {"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  const json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
   return {{"version", "1.0"},
           {"truncation", nullptr},
           {"padding", nullptr},
@@ -189,9 +192,9 @@ TokenizerSpec read_hf_tokenizer(const fs::path& folder) {
 bool save_hf_tokenizer(const fs::path& folder, const TokenizerSpec& spec) {
   if (spec.model != "gpt2" || (spec.pre != "smollm" && spec.pre != "gpt-2")) return false;
   json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                        {"add_prefix_space", false},
-                        {"clean_up_tokenization_spaces", false},
-                        {"add_bos_token", spec.add_bos}};
+                 {"add_prefix_space", false},
+                 {"clean_up_tokenization_spaces", false},
+                 {"add_bos_token", spec.add_bos}};
   const auto add = [&](const char* key, TokenId id) {
     if (id >= 0) config[key] = spec.tokens[static_cast<std::size_t>(id)];
   };

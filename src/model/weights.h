@@ -69,7 +69,7 @@ enum class HashFile { Yes, No };
 struct ModelInfo {
   LlamaConfig config;
   TokenizerSpec tokenizer;
-  std::string name, file_type;  // file_type: the type that most bytes have, "Q4_1", "BF16"
+  std::string name, file_type;   // file_type: the type that most bytes have, "Q4_1", "BF16"
   std::uint64_t file_bytes = 0;  // of all files with weights
 };
 [[nodiscard]] ModelInfo read_model_info(const fs::path& path);

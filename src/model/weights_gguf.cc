@@ -39,9 +39,8 @@ void check_architecture(const GgufFile& file) {
 bool has_bias_tensor(const GgufParts& parts, std::initializer_list<std::string_view> suffixes) {
   return std::any_of(parts.tensors().begin(), parts.tensors().end(), [&](const GgufParts::Found& found) {
     const std::string& name = found.tensor->name;
-    return name.starts_with("blk.") && std::any_of(suffixes.begin(), suffixes.end(), [&](std::string_view suffix) {
-             return name.ends_with(suffix);
-           });
+    return name.starts_with("blk.") && std::any_of(suffixes.begin(), suffixes.end(),
+                                                   [&](std::string_view suffix) { return name.ends_with(suffix); });
   });
 }
 

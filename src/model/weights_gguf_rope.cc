@@ -14,8 +14,9 @@
 namespace faqsmith {
 namespace {
 
-// Keys of our own, which others ignore, keep what GGUF has no exact words for: NTK scaling (it changes nothing up to the
-// context length), YaRN's attention factor before it is divided, parameters of Llama 3 that are not the published ones.
+// Keys of our own, which others ignore, keep what GGUF has no exact words for: NTK scaling (it changes nothing up to
+// the context length), YaRN's attention factor before it is divided, parameters of Llama 3 that are not the published
+// ones.
 constexpr const char* kDynamicKey = "faqsmith.rope.dynamic_factor";
 constexpr const char* kAttentionKey = "faqsmith.rope.attention_factor";
 constexpr const char* kLlama3Keys[] = {"faqsmith.rope.llama3_factor", "faqsmith.rope.llama3_low_freq_factor",
@@ -91,11 +92,11 @@ RopeScaling read_factors(const GgufParts::Found& found, const LlamaConfig& confi
   out.kind = RopeScaling::Kind::Factors;
   out.factors.resize(static_cast<std::size_t>(config.head_dim / 2));
   dequantize(GgmlType::F32, file.data(tensor), out.factors.data(), config.head_dim / 2);
-  const auto bad = std::find_if(out.factors.begin(), out.factors.end(),
-                                [](float x) { return !std::isfinite(x) || x <= 0; });
+  const auto bad =
+      std::find_if(out.factors.begin(), out.factors.end(), [](float x) { return !std::isfinite(x) || x <= 0; });
   if (bad != out.factors.end()) {
-    refuse(file, fmt::format("tensor \"{}\" is no positive number at index {}", kRopeFactorsName,
-                             bad - out.factors.begin()));
+    refuse(file,
+           fmt::format("tensor \"{}\" is no positive number at index {}", kRopeFactorsName, bad - out.factors.begin()));
   }
   for (const RopeScaling& known : candidates(file)) {
     const std::vector<float> expected = llama3_factors(known, config.rope_theta, config.head_dim);
@@ -117,7 +118,8 @@ RopeScaling read_yarn(const GgufFile& file, float factor, const LlamaConfig& con
       file.find_integer("llama.rope.scaling.original_context_length").value_or(config.max_positions);
   out.beta_fast = number(file, "llama.rope.scaling.yarn_beta_fast", out.beta_fast);
   out.beta_slow = number(file, "llama.rope.scaling.yarn_beta_slow", out.beta_slow);
-  const float on_top = number(file, "llama.rope.scaling.attn_factor", 1), log_scale = number(file, "llama.rope.scaling.yarn_log_multiplier", 0);
+  const float on_top = number(file, "llama.rope.scaling.attn_factor", 1),
+              log_scale = number(file, "llama.rope.scaling.yarn_log_multiplier", 0);
   if (on_top != 1 || log_scale != 0) {
     const double divided = log_scale == 0 ? 1 : default_attention_factor(factor, log_scale);
     out.attention_factor = static_cast<float>(default_attention_factor(factor) / divided * on_top);

@@ -64,7 +64,8 @@ struct Draft {
     for (const ConstGgufSlot& slot : gguf_slots(weights)) {
       if (!keep(slot.name)) continue;
       const Shape& shape = slot.tensor->shape();
-      out.add_tensor(slot.name, shape.rank == 2 ? std::vector{shape[1], shape[0]} : std::vector{shape[0]}, GgmlType::F32);
+      out.add_tensor(slot.name, shape.rank == 2 ? std::vector{shape[1], shape[0]} : std::vector{shape[0]},
+                     GgmlType::F32);
       data.emplace_back(slot.name, std::vector<float>(slot.tensor->data(), slot.tensor->data() + slot.tensor->size()));
     }
     for (const auto& [name, values] : more) {
@@ -221,7 +222,10 @@ TEST_F(GgufModels, RefusesRotaryScalingThatItDoesNotCompute) {
   EXPECT_THAT(refused_with(yarn("llama.rope.scaling.factor", NAN)), HasSubstr("its factor is nan"));
   EXPECT_THAT(refused_with(yarn("llama.rope.scaling.attn_factor", INFINITY)), HasSubstr("attention factor is inf"));
   EXPECT_THAT(refused_with(yarn("llama.rope.scaling.yarn_beta_slow", 64.0f)), HasSubstr("its betas are 32 and 64"));
-  EXPECT_THAT(refused_with([](GgufWriter& out) { out.add_string("llama.rope.scaling.type", "linear"); out.add_float32("llama.rope.scaling.factor", NAN); }),
+  EXPECT_THAT(refused_with([](GgufWriter& out) {
+                out.add_string("llama.rope.scaling.type", "linear");
+                out.add_float32("llama.rope.scaling.factor", NAN);
+              }),
               HasSubstr("its factor is nan"));
   EXPECT_THAT(refused_with([](GgufWriter& out) { out.add_uint32("llama.attention.sliding_window", 0x80000000u); }),
               HasSubstr("sliding_window is 2147483648"));
@@ -323,7 +327,8 @@ TEST_F(GgufInParts, RefusesPartsThatDoNotBelongTogether) {
   EXPECT_THAT(spoilt({.no = 1, .count = 4}), HasSubstr("it says that it is one of 4 parts, its name says 3"));
   write_parts();
   write_part(2, {.no = 1}, [](const std::string& name) { return in_part_2(name) || name == "output_norm.weight"; });
-  EXPECT_THAT(refusal(part(1)), HasSubstr("m-00003-of-00003.gguf: tensor \"output_norm.weight\" is in another part too"));
+  EXPECT_THAT(refusal(part(1)),
+              HasSubstr("m-00003-of-00003.gguf: tensor \"output_norm.weight\" is in another part too"));
   write_parts();
   write_part(2, {.no = 1}, [](const std::string& name) { return in_part_2(name) && name != "blk.0.ffn_up.weight"; });
   EXPECT_THAT(refusal(part(1)), HasSubstr("\"split.tensors.count\" is 20, but there are 19 tensors"));
@@ -339,8 +344,8 @@ TEST_F(GgufInParts, RefusesNamesThatDoNotSayWhichPartItIs) {
   write_parts();
   fs::rename(part(1), path_);
   EXPECT_THAT(refusal(path_), HasSubstr("its name does not end in -00001-of-00003.gguf"));
-  for (const char* name : {"m-0001-of-00003.gguf", "m-00001-of-00003.GGUF", "m-0000x-of-00003.gguf", "m-00000-of-00003.gguf",
-                           "m-00001of-00003.gguf.gguf"}) {
+  for (const char* name : {"m-0001-of-00003.gguf", "m-00001-of-00003.GGUF", "m-0000x-of-00003.gguf",
+                           "m-00000-of-00003.gguf", "m-00001of-00003.gguf.gguf"}) {
     fs::copy_file(path_, folder_ / name);
     EXPECT_THAT(refusal(folder_ / name), HasSubstr("its name does not end in")) << name;
   }

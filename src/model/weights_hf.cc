@@ -19,10 +19,11 @@ namespace {
 
 constexpr const char* kHeadName = "lm_head.weight";
 constexpr const char* kEmbeddingName = "model.embed_tokens.weight";
-constexpr const char* kTokenizerFiles[] = {"tokenizer.json",          "tokenizer_config.json", "tokenizer.model",
-                                           "special_tokens_map.json", "added_tokens.json",     "vocab.json",
-                                           "merges.txt",              "chat_template.jinja",   "chat_template.json",
-                                           "generation_config.json"};
+constexpr const char* kTokenizerFiles[] = {"tokenizer.json",     "tokenizer_config.json",
+                                           "tokenizer.model",    "special_tokens_map.json",
+                                           "added_tokens.json",  "vocab.json",
+                                           "merges.txt",         "chat_template.jinja",
+                                           "chat_template.json", "generation_config.json"};
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& reason,
                          const std::string& hint = "choose another model, or download the whole folder again") {
@@ -33,7 +34,8 @@ HfConfig read_config(const fs::path& folder) {
   const fs::path path = folder / kHfConfigFile;
   std::error_code error;
   if (!fs::exists(path, error))
-    refuse(folder, fmt::format("there is no {}", kHfConfigFile), "name a folder with a Hugging Face model, or a GGUF file");
+    refuse(folder, fmt::format("there is no {}", kHfConfigFile),
+           "name a folder with a Hugging Face model, or a GGUF file");
   HfConfig out = parse_hf_config(read_file(path, kMaxHfConfigBytes), path.string());
   if (out.name.empty()) {
     const fs::path whole = fs::absolute(folder, error).lexically_normal();
@@ -85,7 +87,8 @@ void check_second_embedding(const HfShards& shards) {
   const bool same = head->dtype == embedding->dtype && head->shape == embedding->shape &&
                     std::ranges::equal(file->data(*head), other->data(*embedding));
   if (!same)
-    refuse(file->file(), fmt::format("tensor \"{}\" differs from the embedding, but {} ties them", kHeadName, kHfConfigFile));
+    refuse(file->file(),
+           fmt::format("tensor \"{}\" differs from the embedding, but {} ties them", kHeadName, kHfConfigFile));
 }
 
 void check_all_tensors(const HfShards& shards, const fs::path& folder, const LlamaConfig& config) {
@@ -125,8 +128,8 @@ TokenizerSpec read_tokenizer(const fs::path& folder, const LlamaConfig& config) 
 std::string file_type_name(const HfShards& shards) {
   std::map<std::string, std::uint64_t> bytes;
   for (const auto& [file, tensor] : shards.tensors()) bytes[tensor->dtype] += tensor->n_bytes;
-  const auto most = std::max_element(bytes.begin(), bytes.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == bytes.end() ? "empty" : most->first;
 }
 

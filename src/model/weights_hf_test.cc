@@ -1,4 +1,5 @@
-// Hugging Face folders: round trips of every kind of Llama model, and every way in which a folder may not hold together.
+// Hugging Face folders: round trips of every kind of Llama model, and every way in which a folder may not hold
+// together.
 #include "model/weights_hf.h"
 
 #include <fmt/format.h>
@@ -109,7 +110,8 @@ TEST_F(HfFolders, EveryKindOfModelSurvivesTheRoundTrip) {
 
 TEST_F(HfFolders, HalfTypesKeepValuesWithinTheirRounding) {
   const Weights weights = random_weights(small_config(), 42);
-  for (const auto& [type, name, bound] : {std::tuple{SafeFloat::F16, "F16", 0x1p-11f}, {SafeFloat::BF16, "BF16", 0x1p-8f}}) {
+  for (const auto& [type, name, bound] :
+       {std::tuple{SafeFloat::F16, "F16", 0x1p-11f}, {SafeFloat::BF16, "BF16", 0x1p-8f}}) {
     save_hf_folder(folder_, weights, small_tokenizer(), {.type = type});
     ASSERT_TRUE(save_hf_tokenizer(folder_, small_tokenizer()));
     expect_equal(weights, load_model(folder_).weights, bound);
@@ -134,7 +136,8 @@ TEST_F(HfFolders, ShardsHoldWhatTheIndexSaysAndOneFileTheSame) {
 
 TEST_F(HfFolders, ShardsMayHaveTypesOfTheirOwn) {
   write_model();
-  change_shard(2, [](auto&) {}, SafeFloat::BF16);
+  change_shard(
+      2, [](auto&) {}, SafeFloat::BF16);
   expect_equal(random_weights(small_config(false), 3), load_model(folder_).weights, 0x1p-8f);
 }
 
@@ -149,7 +152,8 @@ TEST_F(HfFolders, TheHashIsThatOfAllFilesThatMatter) {
   for (const char* file : {"config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json",
                            "model-00002-of-00003.safetensors"}) {
     const std::string good = read_file(folder_ / file);
-    write_file_atomic(folder_ / file, fs::path(file).extension() == ".json" ? good + " " : good.substr(0, good.size() - 1) + '\x3c');
+    write_file_atomic(folder_ / file,
+                      fs::path(file).extension() == ".json" ? good + " " : good.substr(0, good.size() - 1) + '\x3c');
     EXPECT_NE(model_sha256(folder_), before) << file;
     write_file_atomic(folder_ / file, good);
   }
@@ -158,8 +162,11 @@ TEST_F(HfFolders, TheHashIsThatOfAllFilesThatMatter) {
 
 TEST_F(HfFolders, TheNameIsTheFoldersIfTheConfigHasNone) {
   write_model();
-  const std::pair<const char*, std::string> cases[] = {
-      {"org/Model-1B", "Model-1B"}, {"/data/m/", "m"}, {"", folder_.filename()}, {"/", folder_.filename()}, {"..", folder_.filename()}};
+  const std::pair<const char*, std::string> cases[] = {{"org/Model-1B", "Model-1B"},
+                                                       {"/data/m/", "m"},
+                                                       {"", folder_.filename()},
+                                                       {"/", folder_.filename()},
+                                                       {"..", folder_.filename()}};
   for (const auto& [written, expected] : cases) {
     change_config([&](json& c) { c["_name_or_path"] = written; });
     EXPECT_EQ(read_model_info(folder_).name, expected) << written;
@@ -256,9 +263,11 @@ TEST_F(HfFolders, RefusesAnIndexThatIsNone) {
   EXPECT_THAT(refusal_of_index([](json& index) { index.erase("weight_map"); }), HasSubstr("\"weight_map\" is missing"));
   EXPECT_THAT(refusal_of_index([](json& index) { index["weight_map"] = json::object(); }), HasSubstr("empty"));
   EXPECT_THAT(refusal_of_index([](json& index) { index["weight_map"] = {1, 2}; }), HasSubstr("no object"));
-  EXPECT_THAT(refusal_of_index([](json& index) { index["weight_map"]["model.norm.weight"] = 3; }), HasSubstr("no text"));
+  EXPECT_THAT(refusal_of_index([](json& index) { index["weight_map"]["model.norm.weight"] = 3; }),
+              HasSubstr("no text"));
   EXPECT_THAT(refusal_of_index([](json& index) {
-                for (int i = 0; i < 501; ++i) index["weight_map"][fmt::format("t{}", i)] = fmt::format("{}.safetensors", i);
+                for (int i = 0; i < 501; ++i)
+                  index["weight_map"][fmt::format("t{}", i)] = fmt::format("{}.safetensors", i);
               }),
               HasSubstr("more than 500 shards"));
   const std::string good = read_file(folder_ / kHfIndexFile);
@@ -274,8 +283,9 @@ TEST_F(HfFolders, RefusesAnIndexThatIsNone) {
 
 TEST_F(HfFolders, RefusesShardsThatHoldOtherTensorsThanTheIndexSays) {
   write_model();
-  EXPECT_THAT(refusal_of_index([](json& i) { i["weight_map"]["model.norm.weight"] = "model-00001-of-00003.safetensors"; }),
-              HasSubstr("tensor \"model.norm.weight\", which model.safetensors.index.json puts here, is missing"));
+  EXPECT_THAT(
+      refusal_of_index([](json& i) { i["weight_map"]["model.norm.weight"] = "model-00001-of-00003.safetensors"; }),
+      HasSubstr("tensor \"model.norm.weight\", which model.safetensors.index.json puts here, is missing"));
   EXPECT_THAT(refusal_of_index([](json& i) { i["weight_map"].erase("model.norm.weight"); }),
               HasSubstr("\"model.norm.weight\" is here, but model.safetensors.index.json does not say so"));
   EXPECT_THAT(refusal_of_index([](json& i) { i["weight_map"]["ghost"] = "model-00003-of-00003.safetensors"; }),
@@ -301,15 +311,21 @@ TEST_F(HfFolders, RefusesTensorsThatDoNotFitTheConfig) {
   };
   EXPECT_THAT(spoilt([](auto& tensors) { tensors[1].name = "model.layers.0.extra.weight"; }),
               HasSubstr("tensor \"model.layers.0.input_layernorm.weight\" is missing"));
-  EXPECT_THAT(spoilt([](auto& tensors) { tensors.push_back({"model.layers.0.self_attn.q_proj.bias", {32}, std::vector<float>(32)}); }),
+  EXPECT_THAT(spoilt([](auto& tensors) {
+                tensors.push_back({"model.layers.0.self_attn.q_proj.bias", {32}, std::vector<float>(32)});
+              }),
               HasSubstr("\"model.layers.0.self_attn.q_proj.bias\" is not part of a Llama model"));
-  EXPECT_THAT(spoilt([](auto& tensors) { tensors[0].shape = {32, 19}; }),
+  EXPECT_THAT(spoilt([](auto& tensors) {
+                tensors[0].shape = {32, 19};
+              }),
               HasSubstr("\"model.embed_tokens.weight\" is [32, 19], but config.json says [19, 32]"));
   EXPECT_THAT(spoilt([](auto& tensors) { tensors[0].shape = {19 * 32}; }), HasSubstr("is [608], but"));
   EXPECT_THAT(refusal_of_config([](json& c) { c["num_hidden_layers"] = 3; }), HasSubstr("3 layers need more than"));
-  EXPECT_THAT(refusal_of_config([](json& c) { c["num_hidden_layers"] = 2147483647; }), HasSubstr("layers need more than"));
+  EXPECT_THAT(refusal_of_config([](json& c) { c["num_hidden_layers"] = 2147483647; }),
+              HasSubstr("layers need more than"));
   EXPECT_THAT(refusal_of_config([](json& c) { c["attention_bias"] = true; }), HasSubstr("q_proj.bias\" is missing"));
-  EXPECT_THAT(refusal_of_config([](json& c) { c["tie_word_embeddings"] = true; }), HasSubstr("\"lm_head.weight\" differs"));
+  EXPECT_THAT(refusal_of_config([](json& c) { c["tie_word_embeddings"] = true; }),
+              HasSubstr("\"lm_head.weight\" differs"));
 }
 
 TEST_F(HfFolders, RefusesTypesThatAreNoFloatsByName) {
@@ -318,7 +334,8 @@ TEST_F(HfFolders, RefusesTypesThatAreNoFloatsByName) {
     std::string bytes = read_file(shard(3));
     bytes.replace(bytes.find("F32"), 3, type);
     write_file_atomic(shard(3), bytes);
-    EXPECT_THAT(refusal(), HasSubstr(fmt::format("not supported yet: {} (tensor \"model.layers.1.mlp.gate_proj", type)));
+    EXPECT_THAT(refusal(),
+                HasSubstr(fmt::format("not supported yet: {} (tensor \"model.layers.1.mlp.gate_proj", type)));
   }
 }
 
@@ -326,7 +343,8 @@ TEST_F(HfFolders, RefusesNumbersThatAreNotFiniteByTensorAndIndex) {
   for (const SafeFloat type : {SafeFloat::F32, SafeFloat::F16, SafeFloat::BF16}) {
     for (const float bad : {NAN, INFINITY, -INFINITY}) {
       write_model();
-      change_shard(2, [&](auto& tensors) { tensors[1].values[7] = bad; }, type);
+      change_shard(
+          2, [&](auto& tensors) { tensors[1].values[7] = bad; }, type);
       const std::string name = SafetensorsFile(shard(2)).header().tensors[1].name;
       EXPECT_THAT(refusal(), HasSubstr(fmt::format("\"{}\" is not a finite number at index 7", name)));
       EXPECT_THAT(refusal(), HasSubstr("model-00002-of-00003.safetensors"));

@@ -1,7 +1,7 @@
 // The export stage: a training run -> files that other programs load: PEFT's adapter folder (LoRA runs), the whole
-// model as GGUF in F32 and F16, or as a Hugging Face folder in float32. Promise: a file carries its final name only after it was read back by our own reader
-// and compared with the trained model, tensor by tensor and by what it says; exports.json notes what was measured.
-// Writes no table but stage_runs.
+// model as GGUF in F32 and F16, or as a Hugging Face folder in float32. Promise: a file carries its final name only
+// after it was read back by our own reader and compared with the trained model, tensor by tensor and by what it says;
+// exports.json notes what was measured. Writes no table but stage_runs.
 #pragma once
 #include <string>
 #include <vector>
@@ -30,9 +30,9 @@ inline constexpr double kHalfScoreBound = 0.05;
 
 // Counts: files, bytes, tensors_compared, prompts, same_text_f32, _f16, _hf (prompts with the same greedy answer),
 // score_difference_f32, _f16, _hf (largest, natural logarithm, a token).
-// Throws Error(User) for an adapter of a full run, another base model or what a format has no words for, Error(Io) when the disk is too full (before
-// anything is written where that can be told), Error(Internal) that names the tensor or prompt if an export differs;
-// its file is gone then.
+// Throws Error(User) for an adapter of a full run, another base model or what a format has no words for, Error(Io) when
+// the disk is too full (before anything is written where that can be told), Error(Internal) that names the tensor or
+// prompt if an export differs; its file is gone then.
 [[nodiscard]] StageReport export_model(Workspace& workspace, const ExportOptions& options, Reporter& reporter);
 
 }  // namespace faqsmith
