@@ -185,7 +185,7 @@ TEST_F(SafetensorsOnDisk, HalfTypesRoundToTheNearestAndTiesToEven) {
 
 TEST_F(SafetensorsOnDisk, RefusesValuesThatDoNotFitIntoTheType) {
   const std::vector<float> large = {1.0f, 3.4e38f};
-  for (const auto& [type, name] : {std::pair{SafeFloat::F16, "F16"}, {SafeFloat::BF16, "BF16"}}) {
+  for (const auto& [type, name] : {std::pair{SafeFloat::F16, "F16"}, std::pair{SafeFloat::BF16, "BF16"}}) {
     try {
       write_safetensors(path_, {{"w", {2}, large}}, type, {});
       FAIL();

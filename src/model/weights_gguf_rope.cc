@@ -126,7 +126,7 @@ RopeScaling read_yarn(const GgufFile& file, float factor, const LlamaConfig& con
   }
   const float exact = number(file, kAttentionKey, 0), product = static_cast<float>(default_attention_factor(factor));
   const float said = out.attention_factor == 0 ? product : out.attention_factor;
-  if (std::abs(exact - said) <= kSameFactor * said) out.attention_factor = exact;
+  if (exact > 0 && std::abs(exact - said) <= kSameFactor * said) out.attention_factor = exact;
   return out;
 }
 

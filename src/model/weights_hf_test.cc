@@ -111,7 +111,7 @@ TEST_F(HfFolders, EveryKindOfModelSurvivesTheRoundTrip) {
 TEST_F(HfFolders, HalfTypesKeepValuesWithinTheirRounding) {
   const Weights weights = random_weights(small_config(), 42);
   for (const auto& [type, name, bound] :
-       {std::tuple{SafeFloat::F16, "F16", 0x1p-11f}, {SafeFloat::BF16, "BF16", 0x1p-8f}}) {
+       {std::tuple{SafeFloat::F16, "F16", 0x1p-11f}, std::tuple{SafeFloat::BF16, "BF16", 0x1p-8f}}) {
     save_hf_folder(folder_, weights, small_tokenizer(), {.type = type});
     ASSERT_TRUE(save_hf_tokenizer(folder_, small_tokenizer()));
     expect_equal(weights, load_model(folder_).weights, bound);
