@@ -5,7 +5,7 @@
 1. transformers writes seeded small models (save_pretrained: tied and untied, biases, heads of their own size, each RoPE
    scaling, Mistral with a window; float32, float16 and bfloat16; one file and shards); faqsmith reads each, bit for bit.
 2. faqsmith writes each again in bf16 shards; transformers loads that without a missing or unexpected tensor, with the values
-   rounded to nearest even and the same rotary frequencies, and PyPI's tokenizers load tokenizer.json.
+   rounded to nearest even, the same rotary frequencies and a tokenizer.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 import model_writers as models  # noqa: E402
@@ -86,6 +86,10 @@ def check_again(copy, model, values):
         assert np.array_equal(rounded, models.from_bf16(models.as_bf16(values[name])).reshape(rounded.shape)), (copy, name)
     (theirs, scale), (ours, our_scale) = rotary(model), rotary(again)
     assert np.allclose(theirs, ours, rtol=1e-6) and abs(scale - our_scale) < 1e-6, (copy, theirs, ours, scale, our_scale)
+    tokenizer = AutoTokenizer.from_pretrained(copy)
+    names = models.tokens(models.Shape())
+    assert tokenizer("th").input_ids == [names.index("th")] and tokenizer.convert_ids_to_tokens(range(len(names))) == names, copy
+    assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.chat_template) == (1, 2, "{{ messages }}"), copy
     for key in ("sliding_window", "attention_bias", "mlp_bias", "head_dim", "tie_word_embeddings", "max_position_embeddings", "rms_norm_eps"):
         expected = getattr(model.config, key, None)
         assert getattr(again.config, key, None) == expected, (copy, key)
