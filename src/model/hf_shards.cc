@@ -34,14 +34,14 @@ bool is_plain_name(const std::string& name) {
   return plain && name.size() <= kMaxName && !name.starts_with('.') && name.ends_with(".safetensors");
 }
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
 }
 
 [[noreturn]] void refuse_without_weights(const fs::path& folder) {
   for (const char* pickle : {"pytorch_model.bin", "pytorch_model.bin.index.json", "consolidated.00.pth"}) {
-    if (exists(folder / pickle)) {
+    if (is_there(folder / pickle)) {
       refuse(folder, fmt::format("the weights are in {}, which can hold program code and is never read", pickle),
              "choose a version of the model with .safetensors files");
     }
@@ -74,9 +74,9 @@ std::unordered_map<std::string, std::vector<std::string>> parse_hf_index(std::st
 
 HfShards::HfShards(const fs::path& folder) {
   const fs::path whole = folder / kHfWeightsFile, index = folder / kHfIndexFile;
-  if (exists(whole)) {  // before the index, as transformers does
+  if (is_there(whole)) {  // before the index, as transformers does
     open(whole);
-  } else if (exists(index)) {
+  } else if (is_there(index)) {
     open_index(folder, index);
   } else {
     refuse_without_weights(folder);
@@ -103,7 +103,7 @@ void HfShards::open_index(const fs::path& folder, const fs::path& index) {
     return out;
   }();
   for (const std::string& name : names)
-    if (!exists(folder / name)) refuse(folder / name, fmt::format("this shard, named by {}, is missing", kHfIndexFile));
+    if (!is_there(folder / name)) refuse(folder / name, fmt::format("this shard, named by {}, is missing", kHfIndexFile));
   for (const std::string& name : names) {
     open(folder / name);
     const SafetensorsFile& file = *files_.back();

@@ -24,7 +24,7 @@ constexpr const char* kHint = "choose another model, or download the whole folde
   throw Error(Kind::Input, fmt::format("{}: {}", file.string(), reason), kHint);
 }
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
 }
@@ -111,7 +111,7 @@ TokenId special_id(const json& config, const char* key, const TokenizerSpec& spe
 }
 
 std::string chat_template(const json& config, const fs::path& folder) {
-  if (exists(folder / "chat_template.jinja")) return read_file(folder / "chat_template.jinja", kMaxConfigBytes);
+  if (is_there(folder / "chat_template.jinja")) return read_file(folder / "chat_template.jinja", kMaxConfigBytes);
   const json value = config.value("chat_template", json());
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_array()) return "";
@@ -173,13 +173,13 @@ json tokenizer_json(const TokenizerSpec& spec) {
 
 TokenizerSpec read_hf_tokenizer(const fs::path& folder) {
   const fs::path path = folder / "tokenizer.json", config_path = folder / "tokenizer_config.json";
-  if (!exists(path)) refuse(folder, "there is no tokenizer.json");
+  if (!is_there(path)) refuse(folder, "there is no tokenizer.json");
   const json file = read_json(path, kMaxTokenizerBytes);
   TokenizerSpec spec;
   spec.model = "gpt2";
   spec.pre = read_pre(file, path);
   read_tokens(file, spec, path);
-  const json config = exists(config_path) ? read_json(config_path, kMaxConfigBytes) : json::object();
+  const json config = is_there(config_path) ? read_json(config_path, kMaxConfigBytes) : json::object();
   spec.bos = special_id(config, "bos_token", spec, config_path);
   spec.eos = special_id(config, "eos_token", spec, config_path);
   spec.unknown = special_id(config, "unk_token", spec, config_path);
