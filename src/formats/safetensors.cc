@@ -173,8 +173,10 @@ void SafetensorsFile::read_floats(const SafeTensor& tensor, float* out) const {
   }
   const std::span<const std::byte> bytes = data(tensor);
   const std::size_t bytes_each = *type == GgmlType::F32 ? 4 : 2;
+  constexpr std::int64_t kPiece = std::int64_t{1} << 16;  // elements: below that, one thread is faster
   std::atomic<std::int64_t> first_bad = tensor.n_elements;
-  parallel_for(tensor.n_elements, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for((tensor.n_elements + kPiece - 1) / kPiece, [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t begin = first * kPiece, end = std::min(last * kPiece, tensor.n_elements);
     dequantize(
         *type,
         bytes.subspan(static_cast<std::size_t>(begin) * bytes_each, static_cast<std::size_t>(end - begin) * bytes_each),

@@ -107,7 +107,7 @@ Architecture read_architecture(const Fields& fields) {
 void refuse_unsupported(const Fields& fields, Architecture architecture) {
   if (const auto quantised = fields.find_object("quantization_config")) {
     fields.refuse(
-        fmt::format("weights quantised by \"{}\" are not supported yet (\"quantization_config\")",
+        fmt::format("weights quantised by {} are not supported yet (\"quantization_config\")",
                     quantised->find("quant_method") ? quantised->shown("quant_method") : "an unnamed method"));
   }
   const std::string act = fields.find_text("hidden_act").value_or("silu");

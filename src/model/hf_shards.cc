@@ -64,8 +64,8 @@ std::unordered_map<std::string, std::vector<std::string>> parse_hf_index(std::st
     if (!shard.is_string()) refuse(file, fmt::format("the shard of tensor \"{}\" is no text", tensor));
     const std::string name = shard.get<std::string>();
     if (!is_plain_name(name))
-      refuse(file, fmt::format("tensor \"{}\" is said to be in \"{}\", which is no .safetensors file of the folder",
-                               tensor, name));
+      refuse(file, fmt::format("tensor \"{}\" is said to be in {}, which is no .safetensors file of the folder", tensor,
+                               shard.dump(-1, ' ', true)));
     shards[name].push_back(tensor);
     if (shards.size() > kMaxShards) refuse(file, fmt::format("it names more than {} shards", kMaxShards));
   }
@@ -103,7 +103,8 @@ void HfShards::open_index(const fs::path& folder, const fs::path& index) {
     return out;
   }();
   for (const std::string& name : names)
-    if (!is_there(folder / name)) refuse(folder / name, fmt::format("this shard, named by {}, is missing", kHfIndexFile));
+    if (!is_there(folder / name))
+      refuse(folder / name, fmt::format("this shard, named by {}, is missing", kHfIndexFile));
   for (const std::string& name : names) {
     open(folder / name);
     const SafetensorsFile& file = *files_.back();

@@ -21,7 +21,7 @@ namespace faqsmith {
 struct HfSaveOptions {
   SafeFloat type = SafeFloat::F32;                         // of every tensor
   std::uint64_t max_shard_bytes = std::uint64_t{5} << 30;  // a tensor that is larger has a shard of its own
-  std::string name;                                        // config.json's _name_or_path
+  std::string name = {};                                   // config.json's _name_or_path
 };
 // Makes the folder if it is absent. The weights' index (of one file: the file itself) appears last, so that an
 // interrupted folder is refused by every reader. Tokenizer files are not written (tokenizer_files.h). Needs little

@@ -320,6 +320,7 @@ TEST_F(HfFolders, RefusesTensorsThatDoNotFitTheConfig) {
               }),
               HasSubstr("\"model.embed_tokens.weight\" is [32, 19], but config.json says [19, 32]"));
   EXPECT_THAT(spoilt([](auto& tensors) { tensors[0].shape = {19 * 32}; }), HasSubstr("is [608], but"));
+  write_model();
   EXPECT_THAT(refusal_of_config([](json& c) { c["num_hidden_layers"] = 3; }), HasSubstr("3 layers need more than"));
   EXPECT_THAT(refusal_of_config([](json& c) { c["num_hidden_layers"] = 2147483647; }),
               HasSubstr("layers need more than"));
