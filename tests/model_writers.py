@@ -8,7 +8,7 @@ import math
 import gguf
 import numpy as np
 from gguf.quants import dequantize, quantize
-from safetensors import serialize_file
+from safetensors import TensorSpec, serialize_file
 from tiny_model import byte_letters
 
 LINEARS = {"q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output", "gate_proj": "ffn_gate", "up_proj": "ffn_up",
@@ -176,19 +176,19 @@ def from_bf16(bits):
 
 
 def narrowed(values, dtype):
-    """The bytes in a file and the values that a reader sees."""
+    """What stands in a file and the values that a reader sees."""
     if dtype == "bfloat16":
         bits = as_bf16(values)
-        return bits.tobytes(), from_bf16(bits)
-    narrow = values.astype(np.dtype(dtype))
-    return narrow.tobytes(), narrow.astype(np.float32)
+        return bits, from_bf16(bits)
+    narrow = np.ascontiguousarray(values.astype(np.dtype(dtype)))
+    return narrow, narrow.astype(np.float32)
 
 
 def write_safetensors(path, values, dtypes):
-    entries, seen = {}, {}
+    entries, stored, seen = {}, {}, {}
     for name, exact in values.items():
-        data, seen[name] = narrowed(exact, dtypes[name])
-        entries[name] = {"dtype": dtypes[name], "shape": list(exact.shape), "data": data}
+        stored[name], seen[name] = narrowed(exact, dtypes[name])  # stored: the addresses below stay valid
+        entries[name] = TensorSpec(dtype=dtypes[name], shape=exact.shape, data_ptr=stored[name].ctypes.data, data_len=stored[name].nbytes)
     serialize_file(entries, path, {"format": "pt"})
     return seen
 
