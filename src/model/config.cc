@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -13,35 +12,33 @@ namespace {
 
 constexpr std::int64_t kMaxDimension = std::int64_t{1} << 31;  // keeps every product of two sizes inside int64
 
-bool is_positive(float x) {
-  return std::isfinite(x) && x > 0;
+bool positive(float value) {
+  return std::isfinite(value) && value > 0;
 }
 
-// What is wrong with the scaling, or nothing.
-std::string rope_fault(const LlamaConfig& config) {
-  using enum RopeScaling::Kind;
-  const RopeScaling& s = config.rope_scaling;
-  if (!is_positive(s.factor)) return fmt::format("its factor is {}", s.factor);
-  const bool has_context = s.original_positions > 0 && s.original_positions < kMaxDimension;
-  if ((s.kind == Llama3 || s.kind == Yarn) && !has_context)
-    return fmt::format("its original context is {}", s.original_positions);
-  if (s.kind == Llama3 &&
-      !(is_positive(s.low_freq_factor) && is_positive(s.high_freq_factor) && s.high_freq_factor > s.low_freq_factor)) {
-    return fmt::format("its frequency factors are {} and {}", s.low_freq_factor, s.high_freq_factor);
+template <class Check>
+void check_scaling(const LlamaConfig& config, const Check& check) {
+  using Kind = RopeScaling::Kind;
+  const RopeScaling& scaling = config.rope_scaling;
+  check(positive(scaling.factor), fmt::format("the RoPE scaling factor is {}", scaling.factor));
+  if (scaling.kind == Kind::Llama3 || scaling.kind == Kind::Yarn)
+    check(scaling.original_positions > 0 && scaling.original_positions < kMaxDimension,
+          fmt::format("RoPE scaling needs the original context, which is {}", scaling.original_positions));
+  if (scaling.kind == Kind::Llama3)
+    check(positive(scaling.low_freq_factor) && positive(scaling.high_freq_factor) &&
+              scaling.low_freq_factor < scaling.high_freq_factor,
+          fmt::format("the RoPE frequency factors are {} and {}", scaling.low_freq_factor, scaling.high_freq_factor));
+  if (scaling.kind == Kind::Yarn) {
+    check(positive(scaling.beta_fast) && positive(scaling.beta_slow) && scaling.beta_fast >= scaling.beta_slow,
+          fmt::format("YaRN's betas are {} and {}", scaling.beta_fast, scaling.beta_slow));
+    check(std::isfinite(scaling.attention_factor) && scaling.attention_factor >= 0 && config.rope_theta > 1,
+          fmt::format("YaRN's attention factor is {}, rope_theta {}", scaling.attention_factor, config.rope_theta));
   }
-  if (s.kind == Yarn) {
-    if (!is_positive(s.beta_fast) || !is_positive(s.beta_slow) || s.beta_fast < s.beta_slow)
-      return fmt::format("its betas are {} and {}", s.beta_fast, s.beta_slow);
-    if (!std::isfinite(s.attention_factor) || s.attention_factor < 0)
-      return fmt::format("its attention factor is {}", s.attention_factor);
-    if (config.rope_theta <= 1) return fmt::format("YaRN needs a rope_theta above 1, not {}", config.rope_theta);
+  if (scaling.kind == Kind::Factors) {
+    check(static_cast<std::int64_t>(scaling.factors.size()) == config.head_dim / 2,
+          fmt::format("{} RoPE factors for {} frequencies", scaling.factors.size(), config.head_dim / 2));
+    for (const float factor : scaling.factors) check(positive(factor), fmt::format("a RoPE factor is {}", factor));
   }
-  if (s.kind == Factors) {
-    if (static_cast<std::int64_t>(s.factors.size()) != config.head_dim / 2)
-      return fmt::format("it has {} factors for heads of {}", s.factors.size(), config.head_dim);
-    if (!std::all_of(s.factors.begin(), s.factors.end(), is_positive)) return "a factor is no positive number";
-  }
-  return "";
 }
 
 }  // namespace
@@ -76,12 +73,10 @@ void validate(const LlamaConfig& config, const std::string& file) {
   check(config.q_size() < kMaxDimension,
         fmt::format("n_heads {} x head_dim {} is too large", config.n_heads, config.head_dim));
   check(std::isfinite(config.rope_theta) && config.rope_theta > 0, fmt::format("rope_theta is {}", config.rope_theta));
+  check(config.sliding_window >= 0, fmt::format("sliding_window is {}", config.sliding_window));
+  check_scaling(config, check);
   check(std::isfinite(config.rms_norm_eps) && config.rms_norm_eps > 0,
         fmt::format("rms_norm_eps is {}", config.rms_norm_eps));
-  check(config.sliding_window >= 0 && config.sliding_window < kMaxDimension,
-        fmt::format("sliding_window is {}", config.sliding_window));
-  const std::string fault = rope_fault(config);
-  check(fault.empty(), "the RoPE scaling cannot be: " + fault);
 }
 
 }  // namespace faqsmith

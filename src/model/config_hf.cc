@@ -302,7 +302,8 @@ HfConfig parse_hf_config(std::string_view text, const std::string& file) {
   if (architecture == Architecture::Mistral) {
     const bool off = parsed.contains("sliding_window") && !fields.find("sliding_window");
     config.sliding_window = off ? 0 : fields.find_integer("sliding_window").value_or(kMistralWindow);
-    if (!off && config.sliding_window == 0) fields.refuse("\"sliding_window\" is 0");
+    if (!off && (config.sliding_window == 0 || config.sliding_window > INT32_MAX))
+      fields.refuse(fmt::format("\"sliding_window\" is {}", config.sliding_window));
   }
   read_rope(fields, config);
   check_layer_types(fields, config);

@@ -9,7 +9,7 @@
 
 #include "formats/safetensors.h"
 #include "model/lora.h"
-#include "model/tokenizer_files.h"
+#include "model/tokenizer_files_save.h"
 #include "model/weights.h"
 #include "model/weights_hf.h"
 

@@ -1,4 +1,4 @@
-// A Hugging Face folder's tokenizer files to a TokenizerSpec, and back for byte-level BPE. Read: tokenizer.json,
+// A Hugging Face folder's tokenizer files to a TokenizerSpec. Read: tokenizer.json,
 // tokenizer_config.json, chat_template.jinja. A tokenizer of another kind is refused by name. Source: PyPI's tokenizers
 // (the format of tokenizer.json), transformers (tokenization_utils_base.py).
 #pragma once
@@ -9,9 +9,5 @@ namespace faqsmith {
 
 // Throws Error(Io or Input) that names file and place.
 [[nodiscard]] TokenizerSpec read_hf_tokenizer(const fs::path& folder);
-
-// Writes tokenizer.json and tokenizer_config.json that say the same. False, and nothing is written, for a kind of
-// tokenizer that it has no words for.
-[[nodiscard]] bool save_hf_tokenizer(const fs::path& folder, const TokenizerSpec& spec);
 
 }  // namespace faqsmith

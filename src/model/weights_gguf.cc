@@ -73,6 +73,7 @@ LlamaConfig read_config(const GgufParts& parts) {
   config.attention_bias = has_bias_tensor(parts, {".attn_q.bias", ".attn_k.bias", ".attn_v.bias", ".attn_output.bias"});
   config.mlp_bias = has_bias_tensor(parts, {".ffn_gate.bias", ".ffn_up.bias", ".ffn_down.bias"});
   config.sliding_window = file.find_integer("llama.attention.sliding_window").value_or(0);
+  if (config.sliding_window > INT32_MAX) refuse(file, fmt::format("sliding_window is {}", config.sliding_window));
   validate(config, file.file());
   config.rope_scaling = read_rope_scaling(parts, config);
   validate(config, file.file());

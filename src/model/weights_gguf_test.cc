@@ -218,15 +218,15 @@ TEST_F(GgufModels, RefusesRotaryScalingThatItDoesNotCompute) {
   };
   EXPECT_THAT(refused_with(yarn("llama.rope.scaling.yarn_ext_factor", 0.5f)), HasSubstr("yarn_ext_factor\" = 0.5"));
   EXPECT_THAT(refused_with(yarn("llama.rope.scaling.yarn_attn_factor", 2.0f)), HasSubstr("yarn_attn_factor\" = 2"));
-  EXPECT_THAT(refused_with(yarn("llama.rope.scaling.factor", -2.0f)), HasSubstr("its factor is -2"));
-  EXPECT_THAT(refused_with(yarn("llama.rope.scaling.factor", NAN)), HasSubstr("its factor is nan"));
+  EXPECT_THAT(refused_with(yarn("llama.rope.scaling.factor", -2.0f)), HasSubstr("the RoPE scaling factor is -2"));
+  EXPECT_THAT(refused_with(yarn("llama.rope.scaling.factor", NAN)), HasSubstr("the RoPE scaling factor is nan"));
   EXPECT_THAT(refused_with(yarn("llama.rope.scaling.attn_factor", INFINITY)), HasSubstr("attention factor is inf"));
-  EXPECT_THAT(refused_with(yarn("llama.rope.scaling.yarn_beta_slow", 64.0f)), HasSubstr("its betas are 32 and 64"));
+  EXPECT_THAT(refused_with(yarn("llama.rope.scaling.yarn_beta_slow", 64.0f)), HasSubstr("YaRN's betas are 32 and 64"));
   EXPECT_THAT(refused_with([](GgufWriter& out) {
                 out.add_string("llama.rope.scaling.type", "linear");
                 out.add_float32("llama.rope.scaling.factor", NAN);
               }),
-              HasSubstr("its factor is nan"));
+              HasSubstr("the RoPE scaling factor is nan"));
   EXPECT_THAT(refused_with([](GgufWriter& out) { out.add_uint32("llama.attention.sliding_window", 0x80000000u); }),
               HasSubstr("sliding_window is 2147483648"));
   draft.more = {{kRopeFactorsName, {1, 1, 1}}};

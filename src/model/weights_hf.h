@@ -24,8 +24,8 @@ struct HfSaveOptions {
   std::string name = {};                                   // config.json's _name_or_path
 };
 // Makes the folder if it is absent. The weights' index (of one file: the file itself) appears last, so that an
-// interrupted folder is refused by every reader. Tokenizer files are not written (tokenizer_files.h). Needs little
-// memory beside the weights.
+// interrupted folder is refused by every reader. Tokenizer files are not written (tokenizer_files_save.h does). Needs
+// little memory beside the weights.
 void save_hf_folder(const fs::path& folder, const Weights& weights, const TokenizerSpec& tokenizer,
                     const HfSaveOptions& options);
 

@@ -16,7 +16,7 @@
 #include "model/config_hf.h"
 #include "model/hf_shards.h"
 #include "model/model_files_test.h"
-#include "model/tokenizer_files.h"
+#include "model/tokenizer_files_save.h"
 
 namespace faqsmith {
 namespace {

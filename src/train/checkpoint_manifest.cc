@@ -48,7 +48,7 @@ TrainState state_from_json(const Json& j) {
   return s;
 }
 
-Json rope_to_json(const RopeScaling& s) {
+Json scaling_to_json(const RopeScaling& s) {
   return {{"kind", static_cast<int>(s.kind)},
           {"factor", s.factor},
           {"original_positions", s.original_positions},
@@ -61,9 +61,11 @@ Json rope_to_json(const RopeScaling& s) {
           {"factors", s.factors}};
 }
 
-RopeScaling rope_from_json(const Json& j) {
+RopeScaling scaling_from_json(const Json& j) {
   RopeScaling s;
-  s.kind = static_cast<RopeScaling::Kind>(j.at("kind").get<int>());  // only ever compared with that of a model
+  const int kind = j.at("kind");
+  require(kind >= 0 && kind <= static_cast<int>(RopeScaling::Kind::Factors), "a RoPE scaling that is known");
+  s.kind = static_cast<RopeScaling::Kind>(kind);
   s.factor = j.at("factor");
   s.original_positions = j.at("original_positions");
   s.low_freq_factor = j.at("low_freq_factor");
@@ -86,9 +88,9 @@ Json config_to_json(const LlamaConfig& c) {
           {"vocab_size", c.vocab_size},
           {"max_positions", c.max_positions},
           {"rope_theta", c.rope_theta},
+          {"rope_scaling", scaling_to_json(c.rope_scaling)},
           {"rms_norm_eps", c.rms_norm_eps},
           {"tied_embeddings", c.tied_embeddings},
-          {"rope_scaling", rope_to_json(c.rope_scaling)},
           {"attention_bias", c.attention_bias},
           {"mlp_bias", c.mlp_bias},
           {"sliding_window", c.sliding_window}};
@@ -107,8 +109,8 @@ LlamaConfig config_from_json(const Json& j) {
   c.rope_theta = j.at("rope_theta");
   c.rms_norm_eps = j.at("rms_norm_eps");
   c.tied_embeddings = j.at("tied_embeddings");
-  // Runs of version 0.1 know none of these.
-  if (j.contains("rope_scaling")) c.rope_scaling = rope_from_json(j.at("rope_scaling"));
+  // Checkpoints of earlier versions are of models without these.
+  if (j.contains("rope_scaling")) c.rope_scaling = scaling_from_json(j.at("rope_scaling"));
   c.attention_bias = j.value("attention_bias", false);
   c.mlp_bias = j.value("mlp_bias", false);
   c.sliding_window = j.value("sliding_window", std::int64_t{0});

@@ -12,7 +12,7 @@
 #include "base/strings.h"
 #include "faq/prompts.h"
 #include "llm/local_model.h"
-#include "model/tokenizer_files.h"
+#include "model/tokenizer_files_save.h"
 #include "model/weights_hf.h"
 #include "stages/export/compare.h"
 #include "store/tables.h"

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "infer/tiny_tokenizer.h"
 #include "llm/local_model.h"
-#include "model/tokenizer_files.h"
+#include "model/tokenizer_files_save.h"
 #include "model/weights_hf.h"
 #include "stages/export/compare.h"
 #include "store/tables.h"

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "infer/tiny_tokenizer.h"
-#include "model/tokenizer_files.h"
+#include "model/tokenizer_files_save.h"
 #include "model/weights_hf.h"
 #include "store/tables.h"
 
