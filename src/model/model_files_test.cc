@@ -39,10 +39,11 @@ TokenizerSpec small_tokenizer() {
   TokenizerSpec spec;
   spec.model = "gpt2";
   spec.pre = "smollm";
-  for (int i = 0; i < 19; ++i) spec.tokens.push_back(fmt::format("t{}", i));
+  spec.tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "t", "h", "e", "th", "the"};
+  for (char letter = 'i'; spec.tokens.size() < 19; ++letter) spec.tokens.emplace_back(1, letter);
   spec.token_types.assign(19, 1);
-  spec.token_types[2] = 3;
-  spec.merges = {"t 1", "t 2"};
+  for (std::size_t id = 0; id < 3; ++id) spec.token_types[id] = 3;
+  spec.merges = {"t h", "th e"};
   spec.bos = 1;
   spec.eos = 2;
   spec.pad = 2;
