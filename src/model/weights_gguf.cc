@@ -197,11 +197,12 @@ void permute_bias(Buffer<float>& bias, std::int64_t head_dim) {
 std::string file_type_name(const GgufParts& parts) {
   // The type that most bytes of the file have, as people name quantised files.
   std::vector<std::pair<std::uint64_t, std::uint32_t>> bytes_by_type;
-  for (const auto& [file, tensor] : parts.tensors()) {
-    const auto same = [&](const auto& entry) { return entry.second == tensor->type; };
+  for (const GgufParts::Found& part : parts.tensors()) {
+    const GgufTensor& tensor = *part.tensor;
+    const auto same = [&](const auto& entry) { return entry.second == tensor.type; };
     auto found = std::find_if(bytes_by_type.begin(), bytes_by_type.end(), same);
-    if (found == bytes_by_type.end()) found = bytes_by_type.insert(found, {0, tensor->type});
-    found->first += tensor->n_bytes;
+    if (found == bytes_by_type.end()) found = bytes_by_type.insert(found, {0, tensor.type});
+    found->first += tensor.n_bytes;
   }
   if (bytes_by_type.empty()) return "empty";
   return find_type(std::max_element(bytes_by_type.begin(), bytes_by_type.end())->second)->name;
