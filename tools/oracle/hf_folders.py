@@ -6,6 +6,9 @@
    scaling, Mistral with a window; float32, float16 and bfloat16; one file and shards); faqsmith reads each, bit for bit.
 2. faqsmith writes each again in bf16 shards; transformers loads that without a missing or unexpected tensor, with the values
    rounded to nearest even, the same rotary frequencies and a tokenizer.
+3. faqsmith writes each again as GGUF; llama.cpp (PyPI: xllamacpp) gives the next token of a long prompt the same
+   log-probabilities as transformers: it understands the biases and the words for each RoPE scaling. Not where it has no words
+   (YaRN that does not round) or ignores them (sliding windows in its "llama" architecture).
 """
 
 import argparse
@@ -23,6 +26,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 import model_writers as models  # noqa: E402
+from llama_cpp_greedy import llama_cpp  # noqa: E402
+
+LLAMA_CPP_BOUND = 1e-4  # natural logarithm, of the 8 likeliest tokens; without the scaling they are off by 0.3 to 1.7
 
 SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 260,
          "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}  # fmt: skip
@@ -55,6 +61,9 @@ def make(name, settings, dtype):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)  # biases and norms too
+        for layer in model.model.layers:  # attention that is far from even, so that places matter
+            layer.self_attn.q_proj.weight.mul_(6)
+            layer.self_attn.k_proj.weight.mul_(6)
     frequencies = rotary(model)
     return model.to(dtype).eval(), frequencies
 
@@ -98,6 +107,20 @@ def check_again(copy, model, frequencies, values):
         assert (theirs or None) == (ours or None), (copy, key, theirs, ours)
 
 
+def check_llama_cpp(path, folder):
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    ids = torch.randint(3, 259, (1, 700), generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        logits = model(ids).logits[0]
+    # llama.cpp tells log-probabilities only of tokens that are text by themselves: here ASCII letters, ids from 3 + 33.
+    last = max(i for i in range(300, 700) if 36 <= int(logits[i].argmax()) < 130)
+    expected = torch.log_softmax(logits[last].double(), -1)
+    step = llama_cpp(path, [ids[0, : last + 1].tolist()], 1, 8)[0][0]
+    worst = max(abs(float(expected[token]) - log_probability) for token, log_probability in step)
+    assert step[0][0] == int(expected.argmax()) and worst < LLAMA_CPP_BOUND, (path, worst, step)
+    return worst
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tests", required=True, type=Path, help="the program model_test")
@@ -119,7 +142,9 @@ def main():
         for name, (model, frequencies, values) in made.items():
             check_again(folder / f"{name}.copy", model, frequencies, values)
             read = json.loads((folder / f"{name}.shape").read_text())
-            print(f"{name}: {len(values)} tensors bit for bit, written again and loaded; RoPE {read['rope'][0]}, window {read['window']}")
+            kind, words = models.ROPE_KINDS[read["rope"][0]], read["rope"][8] and not read["window"]
+            llama = f"llama.cpp within {check_llama_cpp(folder / f'{name}.copy.gguf', folder / name):.1e}" if words else "llama.cpp has no words"
+            print(f"{name}: {len(values)} tensors bit for bit, written again and loaded; RoPE {kind}, window {read['window']}; {llama}", flush=True)
     print(f"Hugging Face folders agree with transformers {transformers.__version__}: {len(KINDS)} models")
 
 
