@@ -51,7 +51,21 @@ claim "a wrong model is named" err_has wrong.gguf
 claim "a wrong model is one error" one_error
 mkdir folder.gguf
 run inspect "How?" --model folder.gguf
-claim "a folder as a model is a user error" exits 2
+claim "a folder without a model is a user error" exits 2
+claim "it says what is missing" err_has config.json
+printf '{"architectures": ["Qwen2ForCausalLM"]}' >folder.gguf/config.json
+run inspect "How?" --model folder.gguf
+claim "a folder with another architecture is a failure" exits 1
+claim "the architecture is named" err_has Qwen2ForCausalLM
+claim "it is one error" one_error
+run doctor --model folder.gguf
+claim "doctor finds a model that cannot be read" exits 1
+claim "doctor names its architecture" out_has Qwen2ForCausalLM
+run inspect "How?" --model folder.gguf/config.json
+claim "one file of a folder is a user error" exits 2
+claim "the folder is named" err_has 'name the folder: folder.gguf'
+run init -w with_folder --model folder.gguf
+claim "init keeps the model's folder" grep -q 'model: folder.gguf' with_folder/faqsmith.yaml
 
 for command in doctor "models list" config; do
   # shellcheck disable=SC2086

@@ -1,5 +1,6 @@
-"""Model files and other people's libraries agree: what faqsmith writes is read by the PyPI packages gguf and safetensors
-with equal values, and what gguf writes in each supported number format is read by faqsmith bit for bit.
+"""Model files and other people's libraries agree: what faqsmith writes is read by the PyPI packages gguf, safetensors and
+tokenizers with equal values, and what gguf and safetensors write is read by faqsmith bit for bit: every number format, files
+in parts, biases, each RoPE scaling, folders with shards of bf16, f16 and f32.
 
 The files are written and read by the unit test program that lies beside the binary (src/model/interchange_test.cc).
 """
@@ -11,55 +12,41 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
 try:
     import gguf
     import numpy as np
-    from gguf.quants import dequantize, quantize
+    import tokenizers
+    from safetensors import deserialize
     from safetensors.numpy import load_file
+
+    import model_writers as models
+    from model_writers import Shape
 except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
 TESTS = Path(os.environ["FAQSMITH"]).parent / "model_test"
-HEADS, KV_HEADS, HIDDEN, FFN, LAYERS, VOCAB = 4, 2, 64, 96, 2, 260
-LAYER_NAMES = {  # Hugging Face's order within a layer
-    "input_layernorm": "attn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "post_attention_layernorm": "ffn_norm",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
+PLAIN = Shape()
+K_QUANTS = Shape(hidden=256, ffn=512, layers=1, head_dim=64)  # rows of whole super-blocks
+LLAMA31 = (("rope_type", "llama3"), ("factor", 8.0), ("low_freq_factor", 1.0), ("high_freq_factor", 4.0), ("original_max_position_embeddings", 8192))
+YARN = (("rope_type", "yarn"), ("factor", 4.0), ("original_max_position_embeddings", 32))
+FOLDERS = {  # name: (shape, dtype, shards, generation of transformers)
+    "tied": (Shape(tied=True), "float32", 1, 4),
+    "untied_bf16_sharded": (PLAIN, "bfloat16", 3, 5),
+    "attention_bias_f16": (Shape(attention_bias=True), "float16", 1, 5),
+    "mlp_bias_mixed": (Shape(mlp_bias=True, tied=True), "mixed", 3, 5),
+    "both_biases": (Shape(attention_bias=True, mlp_bias=True), "bfloat16", 2, 4),
+    "wide_heads": (Shape(head_dim=24), "float32", 1, 4),
+    "one_kv_head": (Shape(kv_heads=1), "float16", 3, 5),
+    "linear_4": (Shape(rope=(("type", "linear"), ("factor", 2.5))), "float32", 1, 4),
+    "linear_5": (Shape(rope=(("rope_type", "linear"), ("factor", 2.5)), theta=5e5), "float32", 1, 5),
+    "dynamic": (Shape(rope=(("rope_type", "dynamic"), ("factor", 2.0))), "float32", 1, 5),
+    "llama31": (Shape(rope=LLAMA31, theta=5e5, positions=131072), "bfloat16", 1, 4),
+    "yarn": (Shape(rope=YARN), "float32", 1, 5),
+    "yarn_own": (Shape(rope=(*YARN, ("beta_fast", 20.0), ("beta_slow", 0.5), ("attention_factor", 0.875))), "float32", 1, 4),
+    "mistral": (Shape(window=48), "bfloat16", 3, 4),
 }
-
-
-def gguf_names():
-    names = {"model.embed_tokens.weight": "token_embd.weight"}
-    for i in range(LAYERS):
-        for ours, theirs in LAYER_NAMES.items():
-            names[f"model.layers.{i}.{ours}.weight"] = f"blk.{i}.{theirs}.weight"
-    names["model.norm.weight"] = "output_norm.weight"
-    names["lm_head.weight"] = "output.weight"
-    return names
-
-
-def to_gguf_rows(name, values):
-    """llama.cpp's own permutation (convert_hf_to_gguf.py, LlamaModel.permute)."""
-    heads = HEADS if "q_proj" in name else KV_HEADS if "k_proj" in name else 0
-    if not heads:
-        return values
-    rows, columns = values.shape
-    return values.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
-
-
-def to_hf_rows(name, values):
-    heads = HEADS if "q_proj" in name else KV_HEADS if "k_proj" in name else 0
-    if not heads:
-        return values
-    rows, columns = values.shape
-    return values.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
 def run(test, variable, folder):
@@ -70,63 +57,108 @@ def run(test, variable, folder):
 def check_written(folder):
     run("WritesOneFileOfEachKind", "FAQSMITH_WRITE_FILES", folder)
     truth = load_file(folder / "f32.safetensors")
-    in_order = np.concatenate([truth[name].reshape(-1) for name in gguf_names()])
-    assert in_order.tobytes() == (folder / "values.f32").read_bytes(), "f32.safetensors"
+    names = list(models.weights(PLAIN, 0))
+    assert sorted(names) == sorted(truth)
+    assert models.in_order({n: truth[n] for n in names}) == (folder / "values.f32").read_bytes(), "f32.safetensors"
     halves = load_file(folder / "f16.safetensors")
     for name, values in truth.items():
         assert halves[name].dtype == np.float16 and np.array_equal(halves[name], values.astype(np.float16)), name
     for kind in ("f32", "f16"):
-        reader = gguf.GGUFReader(folder / f"{kind}.gguf")
-        tensors = {tensor.name: tensor for tensor in reader.tensors}
-        assert len(tensors) == len(truth) == len(gguf_names())
-        for name, theirs in gguf_names().items():
+        tensors, field = read_gguf(folder / f"{kind}.gguf")
+        assert len(tensors) == len(truth)
+        for name in names:
             dtype = np.float16 if kind == "f16" and truth[name].ndim == 2 else np.float32
-            expected = to_gguf_rows(name, truth[name]).astype(dtype)
-            data = np.array(tensors[theirs].data)
-            assert data.dtype == dtype and np.array_equal(data.reshape(expected.shape), expected), (kind, name)
-        field = {key: value.contents() for key, value in reader.fields.items()}
-        assert field["general.architecture"] == "llama" and field["llama.attention.head_count_kv"] == KV_HEADS
+            check_tensor(tensors, name, truth[name], PLAIN, dtype)
+        assert field["general.architecture"] == "llama" and field["llama.attention.head_count_kv"] == PLAIN.kv_heads
         assert field["general.file_type"] == {"f32": 0, "f16": 1}[kind]
-        assert len(field["tokenizer.ggml.tokens"]) == VOCAB and field["tokenizer.ggml.merges"] == ["< 1"]
+        assert len(field["tokenizer.ggml.tokens"]) == PLAIN.vocab and field["tokenizer.ggml.merges"] == ["< 1"]
         assert field["tokenizer.chat_template"] == "{{ messages }}" and field["tokenizer.ggml.eos_token_id"] == 2
     adapter = load_file(folder / "adapter" / "adapter_model.safetensors")
-    assert len(adapter) == LAYERS * 7 * 2
-    assert adapter["base_model.model.model.layers.1.mlp.down_proj.lora_A.weight"].shape == (4, FFN)
+    assert len(adapter) == PLAIN.layers * 7 * 2
+    assert adapter["base_model.model.model.layers.1.mlp.down_proj.lora_A.weight"].shape == (4, PLAIN.ffn)
     assert json.loads((folder / "adapter" / "adapter_config.json").read_text())["r"] == 4
-    return truth
 
 
-def write_quantised(folder, truth, kind):
-    writer = gguf.GGUFWriter(folder / f"{kind.name}.gguf", "llama")
-    writer.add_block_count(LAYERS)
-    writer.add_context_length(128)
-    writer.add_embedding_length(HIDDEN)
-    writer.add_feed_forward_length(FFN)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KV_HEADS)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_token_list([f"<{i}>" for i in range(VOCAB)])
-    writer.add_token_merges(["< 1"])
-    expected = b""
-    for name, theirs in gguf_names().items():
-        values = to_gguf_rows(name, truth[name])
-        if values.ndim == 1 or kind == gguf.GGMLQuantizationType.F32:
-            writer.add_tensor(theirs, np.ascontiguousarray(values))
-            decoded = values
-        elif kind == gguf.GGMLQuantizationType.F16:
-            writer.add_tensor(theirs, values.astype(np.float16))
-            decoded = values.astype(np.float16).astype(np.float32)
-        else:
-            encoded = quantize(values, kind)
-            writer.add_tensor(theirs, encoded, raw_dtype=kind)
-            decoded = dequantize(encoded, kind).astype(np.float32)
-        expected += np.ascontiguousarray(to_hf_rows(name, decoded)).tobytes()
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    (folder / f"{kind.name}.f32").write_bytes(expected)
+def read_gguf(path):
+    reader = gguf.GGUFReader(path)
+    return {t.name: t for t in reader.tensors}, {key: value.contents() for key, value in reader.fields.items()}
+
+
+def check_tensor(tensors, name, values, shape, dtype):
+    expected = models.to_gguf_rows(name, values, shape).astype(dtype)
+    data = np.array(tensors[models.gguf_name(name)].data)
+    assert data.dtype == dtype and np.array_equal(data.reshape(expected.shape), expected), name
+
+
+def write_ggufs(folder, cases):
+    """Each case: name -> (shape, values as they should be read)."""
+    for kind in ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"):
+        cases[f"{kind}.gguf"] = PLAIN, models.write_gguf(folder / f"{kind}.gguf", PLAIN, models.weights(PLAIN, 42), kind)
+    for kind in ("Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"):
+        cases[f"{kind}.gguf"] = K_QUANTS, models.write_gguf(folder / f"{kind}.gguf", K_QUANTS, models.weights(K_QUANTS, 43), kind)
+    biased = Shape(attention_bias=True, mlp_bias=True)
+    values = models.weights(biased, 44)
+    cases["biases.gguf"] = biased, models.write_gguf(folder / "biases.gguf", biased, values)
+    skip = {n for n in map(models.gguf_name, values) if n.endswith(".bias") and n not in ("blk.1.attn_q.bias", "blk.0.ffn_up.bias")}
+    cases["few_biases.gguf"] = biased, models.write_gguf(folder / "few_biases.gguf", biased, values, skip=skip)
+    models.write_gguf(folder / "parts.gguf", PLAIN, models.weights(PLAIN, 45), split_tensors=8)
+    cases["parts-00002-of-00003.gguf"] = PLAIN, models.weights(PLAIN, 45)
+    for name, rope, keys in (
+        ("linear", (("type", "linear"), ("factor", 2.0)), lambda w: (w.add_rope_scaling_type(gguf.RopeScalingType.LINEAR), w.add_rope_scaling_factor(2.0))),
+        ("yarn", YARN, lambda w: (w.add_rope_scaling_type(gguf.RopeScalingType.YARN), w.add_rope_scaling_factor(4.0), w.add_rope_scaling_orig_ctx_len(32))),
+        ("window", (), lambda w: w.add_sliding_window(48)),
+    ):
+        shape = Shape(rope=rope, window=48 if name == "window" else 0)
+        cases[f"{name}.gguf"] = shape, models.write_gguf(folder / f"{name}.gguf", shape, models.weights(shape, 46), keys=keys)
+    llama3 = Shape(rope=LLAMA31, theta=5e5)
+    extra = [("rope_freqs.weight", models.llama3_factors(llama3))]
+    cases["llama3.gguf"] = llama3, models.write_gguf(folder / "llama3.gguf", llama3, models.weights(llama3, 47), extra=extra)
+
+
+def check_folder_copy(copy, shape, values):
+    """What save_hf_folder wrote in bf16 shards."""
+    index = json.loads((copy / "model.safetensors.index.json").read_text())
+    found = {}
+    for file in sorted(set(index["weight_map"].values())):
+        for name, tensor in deserialize((copy / file).read_bytes()):
+            assert index["weight_map"][name] == file and tensor["dtype"] == "BF16", (copy, name)
+            found[name] = np.frombuffer(bytes(tensor["data"]), np.uint16).reshape(tensor["shape"])
+    assert len(set(index["weight_map"].values())) >= 3 and found.keys() == index["weight_map"].keys() == values.keys()
+    assert index["metadata"]["total_size"] == sum(v.nbytes for v in found.values())
+    for name, exact in values.items():
+        assert np.array_equal(found[name], models.as_bf16(exact)), (copy, name)
+    config = json.loads((copy / "config.json").read_text())
+    for key, value in models.config_json(shape, 5).items():
+        if key not in ("_name_or_path", "rope_parameters"):
+            assert config[key] == value, (copy, key, config[key], value)
+    theirs = tokenizers.Tokenizer.from_file(str(copy / "tokenizer.json"))
+    assert theirs.get_vocab_size() == shape.vocab and theirs.encode("th").ids == [theirs.token_to_id("th")] and theirs.encode("<|im_end|>").ids == [2]
+
+
+def check_gguf_copy(copy, shape, values):
+    tensors, field = read_gguf(copy)
+    for name, exact in values.items():
+        check_tensor(tensors, name, exact, shape, np.float32)
+    kind = dict(shape.rope).get("rope_type", dict(shape.rope).get("type"))
+    assert len(tensors) == len(values) + (kind == "llama3")
+    if kind == "llama3":
+        factors = np.array(tensors["rope_freqs.weight"].data)
+        assert factors.dtype == np.float32 and np.allclose(factors, models.llama3_factors(shape), rtol=1e-6), factors
+    assert field.get("llama.rope.scaling.type") == (kind if kind in ("linear", "yarn") else None)
+    assert field.get("llama.attention.sliding_window", 0) == shape.window
+
+
+def check_read(folder, cases):
+    (folder / "list").write_text("\n".join(cases) + "\n")
+    for name, (_, values) in cases.items():
+        (folder / f"{name}.f32").write_bytes(models.in_order(values))
+    run("ReadsWhatOtherToolsWrote", "FAQSMITH_READ_FILES", folder)
+    for name, (shape, values) in cases.items():
+        read = json.loads((folder / f"{name}.shape").read_text())
+        assert models.same(read, models.expected_shape(shape)), (name, read, models.expected_shape(shape))
+        if not (shape.window and (shape.attention_bias or shape.mlp_bias)):
+            check_folder_copy(folder / f"{name}.copy", shape, values)
+        check_gguf_copy(folder / f"{name}.copy.gguf", shape, values)
 
 
 def main():
@@ -135,13 +167,15 @@ def main():
         sys.exit(77)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        truth = check_written(folder)
+        check_written(folder)
         others = folder / "others"
         others.mkdir()
-        for kind in ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"):
-            write_quantised(others, truth, gguf.GGMLQuantizationType[kind])
-        run("ReadsWhatOtherToolsWrote", "FAQSMITH_READ_FILES", others)
-    print("model files agree with gguf and safetensors")
+        cases = {}
+        write_ggufs(others, cases)
+        for seed, (kind, (shape, dtype, shards, generation)) in enumerate(FOLDERS.items()):
+            cases[kind] = shape, models.write_folder(others / kind, shape, models.weights(shape, 60 + seed), dtype, shards, generation)
+        check_read(others, cases)
+    print(f"model files agree with gguf, safetensors and tokenizers: {len(cases)} models read and written again")
 
 
 if __name__ == "__main__":

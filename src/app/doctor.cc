@@ -12,6 +12,7 @@
 #include "app/models.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "model/weights.h"
 #include "ops/onednn_version.h"
 #include "store/database.h"
 #include "sys/command.h"
@@ -74,7 +75,7 @@ Finding examine_disk(const fs::path& folder, const std::string& what) {
   return out;
 }
 
-Finding examine_model() {
+Finding examine_default_model() {
   const KnownModel& model = known_models().front();
   std::error_code error;
   const fs::path path = cached_path(model);
@@ -82,6 +83,29 @@ Finding examine_model() {
     return {"default model", Health::Good, path.string(), ""};
   }
   return {"default model", Health::Note, "not fetched yet", "fetch it with: faqsmith models pull"};
+}
+
+// The model that is set, if it is not the default one: can it be used at all?
+Finding examine_model(const std::string& path) {
+  std::error_code error;
+  if (!fs::exists(path, error))
+    return {"model", Health::Bad, path + " is not there", "set model to 'default' or to a path that exists"};
+  try {
+    const ModelInfo info = read_model_info(path);
+    const Tokenizer tokenizer(info.tokenizer);
+    return {"model", Health::Good,
+            fmt::format("{}: {} parameters, {}, {} in {}", info.name,
+                        human_count(static_cast<double>(info.config.n_parameters())), info.file_type,
+                        human_bytes(static_cast<double>(info.file_bytes)), path),
+            ""};
+  } catch (const Error& e) {
+    return {"model", Health::Bad, e.what(), e.hint()};
+  }
+}
+
+bool is_known(const std::string& name) {
+  const auto models = known_models();
+  return std::any_of(models.begin(), models.end(), [&](const KnownModel& model) { return name == model.name; });
 }
 
 Finding examine_program(const std::string& name, const std::string& purpose, const std::string& package) {
@@ -137,11 +161,12 @@ std::uint64_t free_disk_bytes(const fs::path& folder) {
   return error ? 0 : space.available;
 }
 
-std::vector<Finding> examine_machine(const fs::path& workspace) {
+std::vector<Finding> examine_machine(const fs::path& workspace, const std::string& model) {
   std::vector<Finding> out = {
       examine_cpu(), {"oneDNN", Health::Good, onednn_version(), ""}, examine_memory(), examine_disk(workspace, "disk")};
   out.push_back(examine_disk(model_cache(), "disk of the model cache"));
-  out.push_back(examine_model());
+  out.push_back(examine_default_model());
+  if (!is_known(model)) out.push_back(examine_model(model));
   out.push_back(examine_pdf());
   out.push_back(examine_program("python3", "needed once, to fetch the default model", "python3-pip"));
   out.push_back({"workspace format", Health::Good, fmt::format("schema version {}", kSchemaVersion), ""});

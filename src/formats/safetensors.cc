@@ -4,15 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/checked.h"
 #include "base/error.h"
 #include "formats/quants.h"
+#include "formats/untrusted_json.h"
+#include "sys/parallel.h"
 
 namespace faqsmith {
 namespace {
@@ -22,9 +24,10 @@ using nlohmann::json;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr std::size_t kMaxRank = 8;                     // more than any model uses; bounds the work per tensor
 
+constexpr const char* kDamaged = "the file is damaged or no safetensors file: download or export it again";
+
 [[noreturn]] void refuse(const std::string& file, const std::string& reason) {
-  throw Error(Kind::Input, fmt::format("{}: {}", file, reason),
-              "the file is damaged or no safetensors file: download or export it again");
+  throw Error(Kind::Input, fmt::format("{}: {}", file, reason), kDamaged);
 }
 
 std::uint64_t element_bytes(std::string_view dtype) {  // 0 if unknown
@@ -40,24 +43,7 @@ std::uint64_t element_bytes(std::string_view dtype) {  // 0 if unknown
 
 // Depth 1: tensor names; depth 2: their fields; arrays inside have depth 3. Anything deeper is no safetensors header.
 json parse_header(std::string_view text, const std::string& file) {
-  constexpr int kMaxDepth = 3;
-  std::set<std::string> names, fields;
-  const json::parser_callback_t check = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > kMaxDepth) refuse(file, "its header is nested too deeply");
-    if (event == json::parse_event_t::key) {
-      auto& seen = depth == 1 ? names : fields;
-      if (!seen.insert(value.get<std::string>()).second) {
-        refuse(file, fmt::format("the key \"{}\" is in its header twice", value.get<std::string>()));
-      }
-    }
-    if (event == json::parse_event_t::object_end) fields.clear();
-    return true;
-  };
-  try {
-    return json::parse(text, check);
-  } catch (const json::exception& e) {
-    refuse(file, fmt::format("its header is no JSON: {}", e.what()));
-  }
+  return parse_untrusted_json(text, {.place = file + ": its header", .hint = kDamaged, .max_depth = 3});
 }
 
 std::uint64_t unsigned_number(const json& value, const std::string& file, const std::string& name) {
@@ -172,39 +158,78 @@ const SafeTensor* SafetensorsFile::find_tensor(std::string_view name) const {
   return found == header_.tensors.end() ? nullptr : &*found;
 }
 
+std::optional<GgmlType> SafetensorsFile::float_type(const SafeTensor& tensor) {
+  if (tensor.dtype == "F32") return GgmlType::F32;
+  if (tensor.dtype == "F16") return GgmlType::F16;
+  if (tensor.dtype == "BF16") return GgmlType::BF16;
+  return std::nullopt;
+}
+
 void SafetensorsFile::read_floats(const SafeTensor& tensor, float* out) const {
-  map_.revalidate();
-  const auto bytes =
-      map_.bytes().subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.n_bytes));
-  if (tensor.dtype == "F32") {
-    dequantize(GgmlType::F32, bytes, out, tensor.n_elements);
-  } else if (tensor.dtype == "F16") {
-    dequantize(GgmlType::F16, bytes, out, tensor.n_elements);
-  } else if (tensor.dtype == "BF16") {
-    dequantize(GgmlType::BF16, bytes, out, tensor.n_elements);
-  } else {
+  const auto type = float_type(tensor);
+  if (!type) {
     throw Error(Kind::Input, fmt::format("{}: not supported yet: {} (tensor \"{}\")", file_, tensor.dtype, tensor.name),
                 "save it as F32, F16 or BF16");
   }
-  const auto bad = std::find_if(out, out + tensor.n_elements, [](float x) { return !std::isfinite(x); });
-  if (bad != out + tensor.n_elements) {
-    throw Error(Kind::Input,
-                fmt::format("{}: tensor \"{}\" is not a finite number at index {}", file_, tensor.name, bad - out),
-                "the file is damaged or the training diverged: use another one");
+  const std::span<const std::byte> bytes = data(tensor);
+  const std::size_t bytes_each = *type == GgmlType::F32 ? 4 : 2;
+  constexpr std::int64_t kPiece = std::int64_t{1} << 16;  // elements: below that, one thread is faster
+  std::atomic<std::int64_t> first_bad = tensor.n_elements;
+  parallel_for((tensor.n_elements + kPiece - 1) / kPiece, [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t begin = first * kPiece, end = std::min(last * kPiece, tensor.n_elements);
+    dequantize(
+        *type,
+        bytes.subspan(static_cast<std::size_t>(begin) * bytes_each, static_cast<std::size_t>(end - begin) * bytes_each),
+        out + begin, end - begin);
+    const std::int64_t bad = std::find_if(out + begin, out + end, [](float x) { return !std::isfinite(x); }) - out;
+    std::int64_t seen = first_bad.load();
+    while (bad < end && bad < seen && !first_bad.compare_exchange_weak(seen, bad)) {
+    }
+  });
+  if (first_bad.load() < tensor.n_elements) {
+    throw Error(
+        Kind::Input,
+        fmt::format("{}: tensor \"{}\" is not a finite number at index {}", file_, tensor.name, first_bad.load()),
+        "the file is damaged or the training diverged: use another one");
   }
+}
+
+std::span<const std::byte> SafetensorsFile::data(const SafeTensor& tensor) const {
+  map_.revalidate();
+  return map_.bytes().subspan(static_cast<std::size_t>(tensor.offset), static_cast<std::size_t>(tensor.n_bytes));
+}
+
+namespace {
+
+const char* dtype_name(SafeFloat type) {
+  return type == SafeFloat::F32 ? "F32" : type == SafeFloat::F16 ? "F16" : "BF16";
+}
+
+void write_values(AtomicFile& out, const SafeTensorToWrite& tensor, SafeFloat type) {
+  if (type == SafeFloat::F32) return out.write(tensor.values.data(), tensor.values.size_bytes());
+  constexpr std::size_t kPiece = std::size_t{1} << 16;  // elements converted at a time
+  for (std::size_t begin = 0; begin < tensor.values.size(); begin += kPiece) {
+    const auto piece = tensor.values.subspan(begin, std::min(kPiece, tensor.values.size() - begin));
+    const auto halves = type == SafeFloat::F16 ? to_halves(piece, tensor.name) : to_bf16s(piece, tensor.name);
+    out.write(halves.data(), halves.size() * sizeof(std::uint16_t));
+  }
+}
+
+}  // namespace
+
+std::uint64_t bytes_of(SafeFloat type) {
+  return type == SafeFloat::F32 ? 4 : 2;
 }
 
 void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite>& tensors, SafeFloat type,
                        const std::map<std::string, std::string>& metadata) {
-  const std::size_t bytes_each = type == SafeFloat::F32 ? sizeof(float) : sizeof(std::uint16_t);
   nlohmann::ordered_json header;
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
   for (const SafeTensorToWrite& tensor : tensors) {
     require(!header.contains(tensor.name), "a tensor name is written once");
-    const std::uint64_t end = offset + tensor.values.size() * bytes_each;
-    header[tensor.name] = {
-        {"dtype", type == SafeFloat::F32 ? "F32" : "F16"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    const std::uint64_t end = offset + tensor.values.size() * bytes_of(type);
+    header[tensor.name] = {{"dtype", dtype_name(type)}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.empty() ? "{}" : header.dump();
@@ -213,14 +238,7 @@ void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite
   AtomicFile out(path);
   out.write(&length, sizeof length);
   out.write(text);
-  for (const SafeTensorToWrite& tensor : tensors) {
-    if (type == SafeFloat::F32) {
-      out.write(tensor.values.data(), tensor.values.size_bytes());
-    } else {
-      const std::vector<std::uint16_t> halves = to_halves(tensor.values, tensor.name);
-      out.write(halves.data(), halves.size() * sizeof(std::uint16_t));
-    }
-  }
+  for (const SafeTensorToWrite& tensor : tensors) write_values(out, tensor, type);
   out.commit();
 }
 

@@ -4,11 +4,13 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "formats/gguf.h"
 #include "sys/file.h"
 
 namespace faqsmith {
@@ -34,10 +36,14 @@ class SafetensorsFile {
   explicit SafetensorsFile(const fs::path& path);  // maps and parses; throws Error(Io) or Error(Input)
   [[nodiscard]] const SafetensorsHeader& header() const { return header_; }
   [[nodiscard]] const std::string& file() const { return file_; }
+  [[nodiscard]] std::uint64_t n_bytes() const { return map_.bytes().size(); }
   [[nodiscard]] const SafeTensor* find_tensor(std::string_view name) const;  // nullptr if absent
   // out[n_elements]. F32, F16 and BF16; another type and a value that is no finite number throw Error(Input) that names
   // the tensor and the index.
   void read_floats(const SafeTensor& tensor, float* out) const;
+  [[nodiscard]] static std::optional<GgmlType> float_type(const SafeTensor& tensor);  // of those; else nullopt
+  // Asks the file system first whether the file still is as long as it was.
+  [[nodiscard]] std::span<const std::byte> data(const SafeTensor& tensor) const;
 
  private:
   std::string file_;
@@ -45,13 +51,15 @@ class SafetensorsFile {
   SafetensorsHeader header_;
 };
 
-enum class SafeFloat { F32, F16 };
+enum class SafeFloat { F32, F16, BF16 };
+[[nodiscard]] std::uint64_t bytes_of(SafeFloat type);  // of one value
 struct SafeTensorToWrite {
   std::string name;
   std::vector<std::int64_t> shape;
   std::span<const float> values;  // row-major
 };
-// Crash-safe. F16 refuses finite values that do not fit. Metadata "format": "pt" makes transformers and peft accept it.
+// Crash-safe; needs little memory beside the values. F16 and BF16 round to nearest even and refuse finite values that
+// do not fit. Metadata "format": "pt" makes transformers and peft accept it.
 void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite>& tensors, SafeFloat type,
                        const std::map<std::string, std::string>& metadata);
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 
 #include "base/error.h"
@@ -152,6 +153,46 @@ TEST_F(SafetensorsOnDisk, WritesWhatItReads) {
       EXPECT_NEAR(back[i], values[i], bound);
     }
     EXPECT_EQ(file.find_tensor("absent"), nullptr);
+  }
+}
+
+TEST_F(SafetensorsOnDisk, HalfTypesRoundToTheNearestAndTiesToEven) {
+  Rng rng(4);
+  std::vector<float> values = {0.0f, -0.0f, 1.0f, 1.00390625f, 1.01171875f, 0x1p-130f, -0x1.8p-140f};
+  for (int i = 0; i < 70000; ++i)
+    values.push_back(static_cast<float>(rng.normal() * std::pow(10.0, rng.uniform() * 8 - 4)));
+  write_safetensors(path_, {{"w", {static_cast<std::int64_t>(values.size())}, values}}, SafeFloat::BF16, {});
+  const SafetensorsFile file(path_);
+  const SafeTensor& tensor = *file.find_tensor("w");
+  EXPECT_EQ(tensor.dtype, "BF16");
+  EXPECT_EQ(tensor.n_bytes, values.size() * 2);
+  std::vector<float> back(values.size());
+  file.read_floats(tensor, back.data());
+  EXPECT_EQ(back[3], 1.0f);       // a tie: 1 + 2^-8 is half a step
+  EXPECT_EQ(back[4], 1.015625f);  // and 1 + 3 * 2^-8 goes up
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(back[i]);
+    EXPECT_EQ(bits & 0xffffu, 0u);
+    const double error = std::abs(static_cast<double>(back[i]) - values[i]);
+    for (const std::uint32_t neighbour : {bits - 0x10000u, bits + 0x10000u}) {
+      const double other = std::abs(static_cast<double>(std::bit_cast<float>(neighbour)) - values[i]);
+      if (std::isfinite(other)) {
+        EXPECT_LE(error, other) << values[i];
+      }
+    }
+  }
+}
+
+TEST_F(SafetensorsOnDisk, RefusesValuesThatDoNotFitIntoTheType) {
+  const std::vector<float> large = {1.0f, 3.4e38f};
+  for (const auto& [type, name] : {std::pair{SafeFloat::F16, "F16"}, std::pair{SafeFloat::BF16, "BF16"}}) {
+    try {
+      write_safetensors(path_, {{"w", {2}, large}}, type, {});
+      FAIL();
+    } catch (const Error& e) {
+      EXPECT_THAT(e.what(), HasSubstr(fmt::format("does not fit into {}", name)));
+    }
+    EXPECT_FALSE(fs::exists(path_));
   }
 }
 

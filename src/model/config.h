@@ -24,7 +24,7 @@ struct RopeScaling {
   float beta_fast = 32.0f, beta_slow = 1.0f;              // YaRN
   float attention_factor = 0.0f;                          // YaRN; 0 = 0.1 ln(factor) + 1
   bool truncate = true;                                   // YaRN: the blend's ends are rounded to whole dimensions
-  std::vector<float> factors;                             // Factors: [head_dim / 2]
+  std::vector<float> factors = {};                        // Factors: [head_dim / 2]
   friend bool operator==(const RopeScaling&, const RopeScaling&) = default;
 };
 
@@ -38,7 +38,7 @@ struct LlamaConfig {
   std::int64_t vocab_size = 0;
   std::int64_t max_positions = 0;
   float rope_theta = 10000.0f;
-  RopeScaling rope_scaling;
+  RopeScaling rope_scaling = {};
   float rms_norm_eps = 1e-5f;
   bool tied_embeddings = true;
   bool attention_bias = false;      // q, k, v and o

@@ -4,10 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "formats/safetensors.h"
 #include "model/lora.h"
+#include "model/tokenizer_files_save.h"
 #include "model/weights.h"
+#include "model/weights_hf.h"
 
 namespace faqsmith {
 namespace {
@@ -85,18 +89,60 @@ TEST(Interchange, MergesASeededAdapter) {
   save_gguf(folder / "merged-f32.gguf", model.weights, model.tokenizer, model.name, GgufFloat::F32);
 }
 
+nlohmann::json shape_of(const LlamaConfig& c) {
+  const RopeScaling& s = c.rope_scaling;
+  return {{"heads", c.n_heads},
+          {"kv_heads", c.n_kv_heads},
+          {"head_dim", c.head_dim},
+          {"positions", c.max_positions},
+          {"theta", c.rope_theta},
+          {"eps", c.rms_norm_eps},
+          {"tied", c.tied_embeddings},
+          {"attention_bias", c.attention_bias},
+          {"mlp_bias", c.mlp_bias},
+          {"window", c.sliding_window},
+          {"rope",
+           {static_cast<int>(s.kind), s.factor, s.original_positions, s.low_freq_factor, s.high_freq_factor,
+            s.beta_fast, s.beta_slow, s.attention_factor, s.truncate, s.factors}}};
+}
+
+// Copies in both formats: a folder of bf16 shards with its tokenizer, and a GGUF file. Not where a format has no words.
+void write_copies(const fs::path& path, const ModelFile& model) {
+  const LlamaConfig& config = model.weights.config;
+  const bool foreign = config.rope_scaling.kind == RopeScaling::Kind::Factors ||
+                       (config.sliding_window > 0 && (config.attention_bias || config.mlp_bias));
+  if (!foreign) {
+    const fs::path copy = path.string() + ".copy";
+    save_hf_folder(copy, model.weights, model.tokenizer,
+                   {.type = SafeFloat::BF16, .max_shard_bytes = 60000, .name = "copy"});
+    EXPECT_TRUE(save_hf_tokenizer(copy, model.tokenizer));
+    EXPECT_EQ(load_model(copy).weights.config, config) << copy;
+  }
+  if (!config.rope_scaling.truncate) return;
+  const fs::path copy = path.string() + ".copy.gguf";
+  save_gguf(copy, model.weights, model.tokenizer, "copy", GgufFloat::F32);
+  const ModelFile again = load_model(copy);
+  EXPECT_EQ(again.weights.config, config) << copy;
+  EXPECT_TRUE(all_values(again.weights) == all_values(model.weights)) << copy;
+}
+
+// Each line of `list` is a model (file or folder) beside it, whose values stand in <model>.f32. What was read of its
+// shape goes to <model>.shape, copies to <model>.copy and <model>.copy.gguf.
 TEST(Interchange, ReadsWhatOtherToolsWrote) {
   const char* folder_name = std::getenv("FAQSMITH_READ_FILES");
   if (!folder_name) GTEST_SKIP() << "run by tests/model_files_test.py";
-  int n_files = 0;
-  for (const auto& entry : fs::directory_iterator(folder_name)) {
-    if (entry.path().extension() != ".gguf") continue;
-    const ModelFile model = load_model(entry.path());
-    const fs::path expected = fs::path(entry.path()).replace_extension(".f32");
-    EXPECT_TRUE(all_values(model.weights) == read_file(expected)) << entry.path();
-    ++n_files;
+  const fs::path folder = folder_name;
+  std::istringstream list(read_file(folder / "list"));
+  int n_models = 0;
+  for (std::string name; std::getline(list, name); ++n_models) {
+    const fs::path path = folder / name;
+    const ModelFile model = load_model(path);
+    EXPECT_TRUE(all_values(model.weights) == read_file(path.string() + ".f32")) << name;
+    EXPECT_EQ(read_model_info(path).config, model.weights.config) << name;
+    write_file_atomic(path.string() + ".shape", shape_of(model.weights.config).dump());
+    write_copies(path, model);
   }
-  EXPECT_EQ(n_files, 6);
+  EXPECT_GT(n_models, 0);
 }
 
 }  // namespace

@@ -57,23 +57,25 @@ void for_each_tensor(Weights& weights,
 void for_each_tensor(const Weights& weights,
                      const std::function<void(const std::string& name, const Buffer<float>& tensor)>& visit);
 
-// A whole model file: GGUF (v2, v3).
+// A whole model: a GGUF file (v2, v3), any part of a GGUF file in parts (name-00001-of-00003.gguf), or a Hugging Face
+// folder (config.json, safetensors in one file or in shards with an index, tokenizer files).
 struct ModelFile {
   Weights weights;
   TokenizerSpec tokenizer;
-  std::string name;    // general.name, or the file's stem
-  std::string sha256;  // of the file
+  std::string name;    // general.name or the file's stem; of a folder _name_or_path's last part or its own name
+  std::string sha256;  // of the file; of several files over their names and hashes
 };
-// Reads, checks every count, refuses NaN and Inf by tensor and index, unknown architectures by name. hash=false skips
+// Reads, checks every count, refuses NaN and Inf by tensor and index, unknown architectures by name. HashFile::No skips
 // sha256.
 enum class HashFile { Yes, No };
 [[nodiscard]] ModelFile load_model(const fs::path& path, HashFile hash = HashFile::Yes);
+[[nodiscard]] std::string model_sha256(const fs::path& path);  // what load_model's sha256 would be
 // Metadata only: fast, for forecasts and `inspect`.
 struct ModelInfo {
   LlamaConfig config;
   TokenizerSpec tokenizer;
-  std::string name, file_type;
-  std::uint64_t file_bytes = 0;
+  std::string name, file_type;   // file_type: the type that most bytes have, "Q4_1", "BF16"
+  std::uint64_t file_bytes = 0;  // of all files with weights
 };
 [[nodiscard]] ModelInfo read_model_info(const fs::path& path);
 

@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <initializer_list>
 #include <unordered_set>
 
 #include "base/hash.h"
 #include "formats/gguf.h"
 #include "formats/quants.h"
 #include "model/tokenizer_gguf.h"
+#include "model/weights_gguf_rope.h"
 #include "sys/parallel.h"
 
 namespace faqsmith {
@@ -32,13 +34,19 @@ void check_architecture(const GgufFile& file) {
   if (const auto experts = file.find_integer("llama.expert_count"); experts && *experts > 0) {
     refuse(file, "mixture-of-experts models are not supported yet", "choose a dense Llama-family model");
   }
-  const auto* scaling = file.find<std::string>("llama.rope.scaling.type");
-  if ((scaling && *scaling != "none") || file.find_tensor("rope_freqs.weight")) {
-    refuse(file, "scaled rotary embedding is not supported yet", "choose a model without RoPE scaling");
-  }
 }
 
-LlamaConfig read_config(const GgufFile& file) {
+// llama.cpp knows biases by their tensors alone.
+bool has_bias_tensor(const GgufParts& parts, std::initializer_list<std::string_view> suffixes) {
+  return std::any_of(parts.tensors().begin(), parts.tensors().end(), [&](const GgufParts::Found& found) {
+    const std::string& name = found.tensor->name;
+    return name.starts_with("blk.") && std::any_of(suffixes.begin(), suffixes.end(),
+                                                   [&](std::string_view suffix) { return name.ends_with(suffix); });
+  });
+}
+
+LlamaConfig read_config(const GgufParts& parts) {
+  const GgufFile& file = parts.first();
   LlamaConfig config;
   config.n_layers = file.integer("llama.block_count");
   config.max_positions = file.integer("llama.context_length");
@@ -62,7 +70,13 @@ LlamaConfig read_config(const GgufFile& file) {
   }
   const auto& tokens = file.get<GgufStrings>("tokenizer.ggml.tokens");
   config.vocab_size = static_cast<std::int64_t>(tokens.size());
-  config.tied_embeddings = file.find_tensor("output.weight") == nullptr;
+  config.tied_embeddings = !parts.find_tensor("output.weight");
+  config.attention_bias = has_bias_tensor(parts, {".attn_q.bias", ".attn_k.bias", ".attn_v.bias", ".attn_output.bias"});
+  config.mlp_bias = has_bias_tensor(parts, {".ffn_gate.bias", ".ffn_up.bias", ".ffn_down.bias"});
+  config.sliding_window = file.find_integer("llama.attention.sliding_window").value_or(0);
+  if (config.sliding_window > INT32_MAX) refuse(file, fmt::format("sliding_window is {}", config.sliding_window));
+  validate(config, file.file());
+  config.rope_scaling = read_rope_scaling(parts, config);
   validate(config, file.file());
   return config;
 }
@@ -73,42 +87,46 @@ std::string model_name(const GgufFile& file, const fs::path& path) {
 }
 
 // Shapes, names and types, before any memory is allocated for weights.
-void check_tensor(const GgufFile& file, const std::string& name, const Shape& shape) {
-  const GgufTensor* tensor = file.find_tensor(name);
-  if (!tensor) refuse(file, fmt::format("tensor \"{}\" is missing", name));
+void check_tensor(const GgufParts& parts, const std::string& name, const Shape& shape) {
+  const auto [file, tensor] = parts.find_tensor(name);
+  if (!tensor) {
+    if (may_be_absent(name)) return;
+    refuse(parts.first(), fmt::format("tensor \"{}\" is missing", name));
+  }
   std::vector<std::int64_t> expected;
   for (int d = shape.rank - 1; d >= 0; --d) expected.push_back(shape[d]);
   if (tensor->dims != expected) {
-    refuse(file, fmt::format("tensor \"{}\" is [{}], but the metadata say [{}]", name, fmt::join(tensor->dims, ", "),
-                             fmt::join(expected, ", ")));
+    refuse(*file, fmt::format("tensor \"{}\" is [{}], but the metadata say [{}]", name, fmt::join(tensor->dims, ", "),
+                              fmt::join(expected, ", ")));
   }
   const GgmlTypeInfo& type = *find_type(tensor->type);
   if (!type.supported) {
-    refuse(file, fmt::format("not supported yet: {} (tensor \"{}\")", type.name, name),
+    refuse(*file, fmt::format("not supported yet: {} (tensor \"{}\")", type.name, name),
            "choose a file with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 or Q2_K to Q6_K tensors");
   }
 }
 
-// A name that the model does not use may change what it computes (a bias, an adapter): never ignored in silence.
-void check_all_tensors(const GgufFile& file, const LlamaConfig& config) {
+// A name that the model does not use may change what it computes (an adapter, a scale): never ignored in silence.
+void check_all_tensors(const GgufParts& parts, const LlamaConfig& config) {
   constexpr std::int64_t kTensorsPerLayer = 9;
-  const auto n = static_cast<std::int64_t>(file.header().tensors.size());
+  const GgufFile& first = parts.first();
+  const auto n = static_cast<std::int64_t>(parts.tensors().size());
   if (config.n_layers > n / kTensorsPerLayer) {
-    refuse(file, fmt::format("{} layers need more than the file's {} tensors", config.n_layers, n));
+    refuse(first, fmt::format("{} layers need more than the file's {} tensors", config.n_layers, n));
   }
-  const GgufTensor* embedding = file.find_tensor("token_embd.weight");
+  const GgufTensor* embedding = parts.find_tensor("token_embd.weight").tensor;
   if (embedding && embedding->dims.size() == 2 && embedding->dims[1] != config.vocab_size) {
-    refuse(file, fmt::format("the vocabulary has {} tokens, but the embedding has {} rows", config.vocab_size,
-                             embedding->dims[1]));
+    refuse(first, fmt::format("the vocabulary has {} tokens, but the embedding has {} rows", config.vocab_size,
+                              embedding->dims[1]));
   }
-  std::unordered_set<std::string> known;
+  std::unordered_set<std::string> known = {kRopeFactorsName};
   for (const auto& [name, shape] : gguf_shapes(config)) {
-    check_tensor(file, name, shape);
+    check_tensor(parts, name, shape);
     known.insert(name);
   }
-  for (const GgufTensor& tensor : file.header().tensors) {
-    if (!known.contains(tensor.name))
-      refuse(file, fmt::format("tensor \"{}\" is not part of a Llama model that faqsmith knows", tensor.name));
+  for (const auto& [file, tensor] : parts.tensors()) {
+    if (!known.contains(tensor->name))
+      refuse(*file, fmt::format("tensor \"{}\" is not part of a Llama model that faqsmith knows", tensor->name));
   }
 }
 
@@ -122,7 +140,7 @@ std::int64_t read_tensor(const GgufFile& file, const GgufTensor& tensor, const G
   std::atomic<std::int64_t> first_bad = tensor.n_elements;
   parallel_for(n_rows, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t target = slot.order == RowOrder::Same ? row : hf_row(row, head_dim);
+      const std::int64_t target = slot.order == RowOrder::Same || n_rows == 1 ? row : hf_row(row, head_dim);
       float* out = slot.tensor->data() + target * row_elements;
       dequantize(static_cast<GgmlType>(tensor.type),
                  bytes.subspan(static_cast<std::size_t>(row) * row_bytes, row_bytes), out, row_elements);
@@ -138,10 +156,17 @@ std::int64_t read_tensor(const GgufFile& file, const GgufTensor& tensor, const G
   return first_bad.load();
 }
 
-std::string file_type_name(const GgufFile& file) {
+// The values of a bias, which stand in one row of the file.
+void permute_bias(Buffer<float>& bias, std::int64_t head_dim) {
+  const std::vector<float> stored(bias.data(), bias.data() + bias.size());
+  for (std::int64_t i = 0; i < bias.size(); ++i) bias[hf_row(i, head_dim)] = stored[static_cast<std::size_t>(i)];
+}
+
+std::string file_type_name(const GgufParts& parts) {
   // The type that most bytes of the file have, as people name quantised files.
   std::vector<std::pair<std::uint64_t, std::uint32_t>> bytes_by_type;
-  for (const GgufTensor& tensor : file.header().tensors) {
+  for (const GgufParts::Found& part : parts.tensors()) {
+    const GgufTensor& tensor = *part.tensor;
     const auto same = [&](const auto& entry) { return entry.second == tensor.type; };
     auto found = std::find_if(bytes_by_type.begin(), bytes_by_type.end(), same);
     if (found == bytes_by_type.end()) found = bytes_by_type.insert(found, {0, tensor.type});
@@ -165,39 +190,53 @@ std::int64_t hf_row(std::int64_t gguf_row, std::int64_t head_dim) {
   return head * head_dim + within % 2 * half + within / 2;
 }
 
-ModelFile load_model(const fs::path& path, HashFile hash) {
-  const GgufFile file(path);
-  check_architecture(file);
-  const LlamaConfig config = read_config(file);
+std::string combined_sha256(const std::vector<fs::path>& files) {
+  std::vector<std::string> lines;
+  for (const fs::path& file : files)
+    lines.push_back(fmt::format("{} {}\n", file.filename().string(), sha256_file(file)));
+  std::sort(lines.begin(), lines.end());
+  return sha256_hex(fmt::format("{}", fmt::join(lines, "")));
+}
+
+std::string gguf_sha256(const GgufParts& parts) {
+  std::vector<fs::path> files;
+  for (const auto& file : parts.files()) files.emplace_back(file->file());
+  return files.size() == 1 ? sha256_file(files.front()) : combined_sha256(files);
+}
+
+ModelFile load_gguf(const fs::path& path, HashFile hash) {
+  const GgufParts parts(path);
+  check_architecture(parts.first());
+  const LlamaConfig config = read_config(parts);
   ModelFile model;
-  model.tokenizer = read_gguf_tokenizer(file);
-  check_all_tensors(file, config);
-  model.name = model_name(file, path);
+  model.tokenizer = read_gguf_tokenizer(parts.first());
+  check_all_tensors(parts, config);
+  model.name = model_name(parts.first(), path);
   model.weights = allocate_weights(config);
   for (const GgufSlot& slot : gguf_slots(model.weights)) {
-    const GgufTensor& tensor = *file.find_tensor(slot.name);
-    const std::int64_t bad = read_tensor(file, tensor, slot, config.head_dim);
-    if (bad < tensor.n_elements) {
-      refuse(file, fmt::format("tensor \"{}\" is not a finite number at index {}", slot.name, bad),
+    const auto [file, tensor] = parts.find_tensor(slot.name);
+    if (!tensor) continue;  // a bias: zeros
+    const std::int64_t bad = read_tensor(*file, *tensor, slot, config.head_dim);
+    if (bad < tensor->n_elements) {
+      refuse(*file, fmt::format("tensor \"{}\" is not a finite number at index {}", slot.name, bad),
              "the file is damaged or the model diverged in training: use another one");
     }
+    if (slot.order == RowOrder::PairedHalves && slot.tensor->shape().rank == 1)
+      permute_bias(*slot.tensor, config.head_dim);
   }
-  if (hash == HashFile::Yes) {
-    const auto bytes = file.bytes();
-    model.sha256 = sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  }
+  if (hash == HashFile::Yes) model.sha256 = gguf_sha256(parts);
   return model;
 }
 
-ModelInfo read_model_info(const fs::path& path) {
-  const GgufFile file(path);
-  check_architecture(file);
+ModelInfo read_gguf_info(const fs::path& path) {
+  const GgufParts parts(path);
+  check_architecture(parts.first());
   ModelInfo info;
-  info.config = read_config(file);
-  info.tokenizer = read_gguf_tokenizer(file);
-  info.name = model_name(file, path);
-  info.file_type = file_type_name(file);
-  info.file_bytes = file.bytes().size();
+  info.config = read_config(parts);
+  info.tokenizer = read_gguf_tokenizer(parts.first());
+  info.name = model_name(parts.first(), path);
+  info.file_type = file_type_name(parts);
+  info.file_bytes = parts.n_bytes();
   return info;
 }
 

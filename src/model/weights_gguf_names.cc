@@ -23,8 +23,8 @@ constexpr LayerTensor kLayerTensors[] = {
     {"attn_v", static_cast<int>(Linear::V)},
 };
 
-std::string layer_name(std::int64_t layer, const LayerTensor& tensor) {
-  return fmt::format("blk.{}.{}.weight", layer, tensor.suffix);
+std::string layer_name(std::int64_t layer, const LayerTensor& tensor, const char* part = "weight") {
+  return fmt::format("blk.{}.{}.{}", layer, tensor.suffix, part);
 }
 
 template <class Tensor, class AnyWeights>
@@ -33,13 +33,16 @@ std::vector<BasicGgufSlot<Tensor>> all_slots(AnyWeights& weights) {
   out.push_back({"token_embd.weight", &weights.embedding});
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     auto& layer = weights.layers[i];
+    const auto index = static_cast<std::int64_t>(i);
     for (const LayerTensor& t : kLayerTensors) {
-      Tensor* tensor = t.linear == kAttentionNorm ? &layer.attention_norm
-                       : t.linear == kMlpNorm     ? &layer.mlp_norm
-                                                  : &layer.linear[t.linear];
+      if (t.linear < 0) {
+        out.push_back({layer_name(index, t), t.linear == kAttentionNorm ? &layer.attention_norm : &layer.mlp_norm});
+        continue;
+      }
       const bool permuted = t.linear == static_cast<int>(Linear::Q) || t.linear == static_cast<int>(Linear::K);
-      out.push_back(
-          {layer_name(static_cast<std::int64_t>(i), t), tensor, permuted ? RowOrder::PairedHalves : RowOrder::Same});
+      const RowOrder order = permuted ? RowOrder::PairedHalves : RowOrder::Same;
+      out.push_back({layer_name(index, t), &layer.linear[t.linear], order});
+      if (!layer.bias[t.linear].empty()) out.push_back({layer_name(index, t, "bias"), &layer.bias[t.linear], order});
     }
   }
   out.push_back({"output_norm.weight", &weights.final_norm});
@@ -54,13 +57,23 @@ std::vector<GgufShape> gguf_shapes(const LlamaConfig& config) {
   out.push_back({"token_embd.weight", {config.vocab_size, config.hidden_size}});
   for (std::int64_t i = 0; i < config.n_layers; ++i) {
     for (const LayerTensor& t : kLayerTensors) {
-      out.push_back({layer_name(i, t),
-                     t.linear < 0 ? Shape{config.hidden_size} : linear_shape(config, static_cast<Linear>(t.linear))});
+      if (t.linear < 0) {
+        out.push_back({layer_name(i, t), {config.hidden_size}});
+        continue;
+      }
+      const auto linear = static_cast<Linear>(t.linear);
+      const Shape shape = linear_shape(config, linear);
+      out.push_back({layer_name(i, t), shape});
+      if (has_bias(config, linear)) out.push_back({layer_name(i, t, "bias"), {shape[0]}});
     }
   }
   out.push_back({"output_norm.weight", {config.hidden_size}});
   if (!config.tied_embeddings) out.push_back({"output.weight", {config.vocab_size, config.hidden_size}});
   return out;
+}
+
+bool may_be_absent(const std::string& gguf_name) {
+  return gguf_name.ends_with(".bias");
 }
 
 std::vector<GgufSlot> gguf_slots(Weights& weights) {

@@ -1,9 +1,10 @@
-// A model in memory to GGUF: Q and K rows permuted back, norms kept in F32 as llama.cpp wants them.
+// A model in memory to GGUF: Q and K rows permuted back, norms and biases kept in F32 as llama.cpp wants them.
 #include <algorithm>
 
 #include "formats/gguf.h"
 #include "model/tokenizer_gguf.h"
 #include "model/weights_gguf.h"
+#include "model/weights_gguf_rope.h"
 
 namespace faqsmith {
 namespace {
@@ -26,10 +27,12 @@ void add_model_keys(GgufWriter& out, const LlamaConfig& config, const std::strin
   add("llama.vocab_size", config.vocab_size);
   out.add_float32("llama.rope.freq_base", config.rope_theta);
   out.add_float32("llama.attention.layer_norm_rms_epsilon", config.rms_norm_eps);
+  if (config.sliding_window > 0) add("llama.attention.sliding_window", config.sliding_window);
+  add_rope_scaling(out, config);
 }
 
 void write_permuted(GgufWriter& out, const Buffer<float>& tensor, std::int64_t head_dim) {
-  const std::int64_t n_rows = tensor.shape()[0], row_elements = tensor.shape()[1];
+  const std::int64_t n_rows = tensor.shape()[0], row_elements = tensor.size() / n_rows;  // of a bias: 1
   Buffer<float> permuted(tensor.shape());
   for (std::int64_t row = 0; row < n_rows; ++row) {
     const float* from = tensor.data() + hf_row(row, head_dim) * row_elements;
@@ -47,6 +50,8 @@ void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec
   GgufWriter out;
   add_model_keys(out, weights.config, name, type);
   write_gguf_tokenizer(out, tokenizer);
+  const std::vector<float> factors = gguf_rope_factors(weights.config);
+  if (!factors.empty()) out.add_tensor(kRopeFactorsName, {static_cast<std::int64_t>(factors.size())}, GgmlType::F32);
   const std::vector<ConstGgufSlot> slots = gguf_slots(weights);
   for (const ConstGgufSlot& slot : slots) {
     const Shape& shape = slot.tensor->shape();
@@ -56,6 +61,7 @@ void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec
     out.add_tensor(slot.name, dims, half ? GgmlType::F16 : GgmlType::F32);
   }
   out.begin(path);
+  if (!factors.empty()) out.write_tensor(factors);
   for (const ConstGgufSlot& slot : slots) {
     if (slot.order == RowOrder::PairedHalves) {
       write_permuted(out, *slot.tensor, weights.config.head_dim);

@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "formats/gguf.h"
 #include "formats/quants.h"
+#include "model/model_files_test.h"
 #include "model/weights_gguf.h"
 
 namespace faqsmith {
@@ -21,43 +22,9 @@ namespace {
 
 using testing::HasSubstr;
 
-LlamaConfig small_config(bool tied = true) {
-  return {.hidden_size = 32,
-          .intermediate_size = 64,
-          .n_layers = 2,
-          .n_heads = 4,
-          .n_kv_heads = 2,
-          .head_dim = 8,
-          .vocab_size = 19,
-          .max_positions = 64,
-          .rope_theta = 100000.0f,
-          .rms_norm_eps = 1e-5f,
-          .tied_embeddings = tied};
-}
-
-TokenizerSpec small_tokenizer() {
-  TokenizerSpec spec;
-  spec.model = "gpt2";
-  spec.pre = "smollm";
-  for (int i = 0; i < 19; ++i) spec.tokens.push_back(fmt::format("t{}", i));
-  spec.token_types.assign(19, 1);
-  spec.token_types[2] = 3;
-  spec.merges = {"t 1", "t 2"};
-  spec.bos = 1;
-  spec.eos = 2;
-  spec.pad = 2;
-  spec.unknown = 0;
-  spec.chat_template = "{{ messages }}";
-  return spec;
-}
-
 class ModelFiles : public testing::Test {
  protected:
-  ModelFiles()
-      : folder_(fs::path(testing::TempDir()) /
-                (std::string("faqsmith_model_") + testing::UnitTest::GetInstance()->current_test_info()->name())) {
-    fs::create_directories(folder_);
-  }
+  ModelFiles() : folder_(test_folder("model")) {}
   ~ModelFiles() override { fs::remove_all(folder_); }
   [[nodiscard]] std::string refusal(const fs::path& path) const {
     try {
@@ -71,23 +38,6 @@ class ModelFiles : public testing::Test {
   }
   fs::path folder_;
 };
-
-void expect_equal(const Weights& a, const Weights& b, float relative_bound) {
-  EXPECT_EQ(a.config, b.config);
-  std::vector<const Buffer<float>*> others;
-  for_each_tensor(b, [&](const std::string&, const Buffer<float>& tensor) { others.push_back(&tensor); });
-  std::size_t n = 0;
-  for_each_tensor(a, [&](const std::string& name, const Buffer<float>& tensor) {
-    const Buffer<float>& other = *others.at(n++);
-    ASSERT_EQ(tensor.shape(), other.shape()) << name;
-    for (std::int64_t i = 0; i < tensor.size(); ++i) {
-      ASSERT_LE(std::abs(tensor[i] - other[i]),
-                relative_bound * std::abs(tensor[i]) + (relative_bound > 0 ? 0x1p-25f : 0.0f))
-          << name << " " << i;
-    }
-  });
-  EXPECT_EQ(n, others.size());
-}
 
 TEST_F(ModelFiles, F32IsExactAndF16WithinItsRounding) {
   for (const bool tied : {true, false}) {
@@ -107,17 +57,7 @@ TEST_F(ModelFiles, TokenizerNameAndShapeSurviveTheRoundTrip) {
   EXPECT_EQ(info.name, "A name");
   EXPECT_EQ(info.file_type, "F16");
   EXPECT_EQ(info.file_bytes, fs::file_size(folder_ / "m.gguf"));
-  EXPECT_EQ(info.tokenizer.model, spec.model);
-  EXPECT_EQ(info.tokenizer.pre, spec.pre);
-  EXPECT_EQ(info.tokenizer.tokens, spec.tokens);
-  EXPECT_EQ(info.tokenizer.token_types, spec.token_types);
-  EXPECT_EQ(info.tokenizer.merges, spec.merges);
-  EXPECT_EQ(info.tokenizer.bos, spec.bos);
-  EXPECT_EQ(info.tokenizer.eos, spec.eos);
-  EXPECT_EQ(info.tokenizer.pad, spec.pad);
-  EXPECT_EQ(info.tokenizer.unknown, spec.unknown);
-  EXPECT_EQ(info.tokenizer.add_bos, spec.add_bos);
-  EXPECT_EQ(info.tokenizer.chat_template, spec.chat_template);
+  expect_same_tokenizer(info.tokenizer, spec);
 }
 
 TEST_F(ModelFiles, HashIsThatOfTheFileAndOnlyWhenAsked) {
@@ -255,9 +195,9 @@ TEST_F(ModelFiles, RefusesWhatItDoesNotImplementByName) {
   parts.write(path);
   EXPECT_THAT(refusal(path), HasSubstr("\"qwen2\" is not supported yet"));
   parts = {};
-  parts.extra_keys = [](GgufWriter& out) { out.add_string("llama.rope.scaling.type", "linear"); };
+  parts.extra_keys = [](GgufWriter& out) { out.add_string("llama.rope.scaling.type", "longrope"); };
   parts.write(path);
-  EXPECT_THAT(refusal(path), HasSubstr("scaled rotary embedding"));
+  EXPECT_THAT(refusal(path), HasSubstr("scaled rotary embedding of the kind \"longrope\""));
   parts.extra_keys = [](GgufWriter& out) { out.add_uint32("llama.rope.dimension_count", 4); };
   parts.write(path);
   EXPECT_THAT(refusal(path), HasSubstr("a part of each head"));
@@ -265,9 +205,9 @@ TEST_F(ModelFiles, RefusesWhatItDoesNotImplementByName) {
   parts.write(path);
   EXPECT_THAT(refusal(path), HasSubstr("mixture-of-experts"));
   parts = {};
-  parts.change_tensors = [](auto& tensors) { tensors.push_back({"blk.0.attn_q.bias", {32}}); };
+  parts.change_tensors = [](auto& tensors) { tensors.push_back({"blk.0.attn_q.scale", {32}}); };
   parts.write(path);
-  EXPECT_THAT(refusal(path), HasSubstr("\"blk.0.attn_q.bias\" is not part"));
+  EXPECT_THAT(refusal(path), HasSubstr("\"blk.0.attn_q.scale\" is not part"));
 }
 
 TEST_F(ModelFiles, RefusesTensorsThatDoNotFitTheMetadata) {

@@ -1,7 +1,6 @@
 """Seeds for the fuzz targets: small valid files of each kind, written with the PyPI packages gguf and safetensors.
 
-    python3 tests/fuzz/make_corpus.py FOLDER    # makes FOLDER/gguf, FOLDER/model, FOLDER/safetensors, FOLDER/adapter_config,
-    # FOLDER/tokenizer, FOLDER/documents
+    python3 tests/fuzz/make_corpus.py FOLDER    # makes FOLDER/gguf, FOLDER/model and one folder for each other target
 """
 
 import json
@@ -82,7 +81,7 @@ def tokenizers(folder):
 
 def main():
     folder = Path(sys.argv[1])
-    for name in ("gguf", "model", "safetensors", "adapter_config", "chat_template", "tokenizer", "documents"):
+    for name in ("gguf", "model", "safetensors", "adapter_config", "chat_template", "tokenizer", "hf_config", "documents"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     for kind in ("F32", "BF16", "Q8_0", "Q4_0", "Q4_1"):
@@ -98,6 +97,15 @@ def main():
     for path in (Path(__file__).parents[1] / "golden/templates").glob("**/*.jinja"):
         (folder / "chat_template" / path.stem).write_bytes(path.read_bytes())
     tokenizers(folder / "tokenizer")
+    shape = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+             "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 100, "max_position_embeddings": 2048,
+             "hidden_act": "silu", "rms_norm_eps": 1e-05, "tie_word_embeddings": True, "_name_or_path": "a/b"}  # fmt: skip
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512, "rope_theta": 1e4, "mscale": 1, "mscale_all_dim": 1}
+    mistral = {"architectures": ["MistralForCausalLM"], "model_type": "mistral", "sliding_window": 512}
+    (folder / "hf_config" / "llama").write_text(json.dumps({**shape, "rope_parameters": yarn, "attention_bias": True}))
+    (folder / "hf_config" / "mistral").write_text(json.dumps({**shape, **mistral, "rope_theta": 1e4}))
+    index = {"metadata": {"total_size": 8}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (folder / "hf_config" / "index").write_text(json.dumps(index))
     for choice, text in enumerate(DOCUMENTS):
         (folder / "documents" / str(choice)).write_bytes(bytes([choice]) + text.encode())
 

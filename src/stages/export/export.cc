@@ -12,6 +12,8 @@
 #include "base/strings.h"
 #include "faq/prompts.h"
 #include "llm/local_model.h"
+#include "model/tokenizer_files_save.h"
+#include "model/weights_hf.h"
 #include "stages/export/compare.h"
 #include "store/tables.h"
 #include "sys/interrupt.h"
@@ -60,6 +62,7 @@ class Unchecked {
 
 fs::path file_of(const fs::path& folder, ExportKind kind) {
   if (kind == ExportKind::Adapter) return folder / "adapter";
+  if (kind == ExportKind::Hf) return folder / "model-hf";
   return folder / fmt::format("model-{}.gguf", export_kind_name(kind));
 }
 
@@ -75,7 +78,7 @@ std::vector<ExportKind> kinds_to_write(const ExportOptions& options, const Manif
   kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
   if (kinds.front() == ExportKind::Adapter && !lora) {
     throw Error(Kind::User, "this run trained the whole model, so there is no adapter to export",
-                "export f32 or f16, or train with --method lora");
+                "export f32, f16 or hf, or train with --method lora");
   }
   return kinds;
 }
@@ -87,14 +90,20 @@ void prepare_folder(const fs::path& folder, const std::vector<ExportKind>& kinds
     throw Error(Kind::Io, fmt::format("cannot create the folder {}: {}", folder.string(), error.message()),
                 "choose a folder that you may write to");
   }
-  // An older adapter is replaced as a folder: nothing else may be lost with it.
-  const fs::path adapter = file_of(folder, ExportKind::Adapter);
-  if (kinds.front() == ExportKind::Adapter && fs::exists(adapter) && !fs::exists(adapter / "adapter_config.json")) {
-    throw Error(Kind::User, fmt::format("{} exists and is no adapter", adapter.string()), "name another folder");
+  // An older adapter or model is replaced as a folder: nothing else may be lost with it.
+  for (const ExportKind kind : kinds) {
+    const bool adapter = kind == ExportKind::Adapter;
+    if (!adapter && kind != ExportKind::Hf) continue;
+    const fs::path older = file_of(folder, kind);
+    if (fs::exists(older) && !fs::exists(older / (adapter ? "adapter_config.json" : "config.json"))) {
+      throw Error(Kind::User, fmt::format("{} exists and is no {}", older.string(), adapter ? "adapter" : "model"),
+                  "name another folder");
+    }
   }
   double bytes = 0;
   for (const ExportKind kind : kinds) {
-    const double each = kind == ExportKind::GgufF32 ? 4 : kind == ExportKind::GgufF16 ? 2 : 0.1;
+    const bool whole = kind == ExportKind::GgufF32 || kind == ExportKind::Hf;
+    const double each = whole ? 4 : kind == ExportKind::GgufF16 ? 2 : 0.1;
     bytes += each * static_cast<double>(config.n_parameters());
   }
   const fs::space_info space = fs::space(folder, error);
@@ -142,6 +151,9 @@ struct Exporter {
   }
   void write_adapter(const ModelFile& trained);
   void write_gguf(const ModelFile& trained, ExportKind kind);
+  void write_hf(const ModelFile& trained);
+  void write(const ModelFile& trained, ExportKind kind);
+  void compare_reloaded(const ModelFile& trained, const Unchecked& out, std::uint64_t bytes, bool half);
   void compare_what_they_say(ModelFile trained, const std::vector<ExportKind>& kinds);
   void accept_all(const std::string& key);
 };
@@ -165,6 +177,32 @@ void Exporter::write_gguf(const ModelFile& trained, ExportKind kind) {
   Unchecked& out = new_file(kind);
   const bool half = kind == ExportKind::GgufF16;
   save_gguf(out.path(), trained.weights, trained.tokenizer, trained.name, half ? GgufFloat::F16 : GgufFloat::F32);
+  compare_reloaded(trained, out, fs::file_size(out.path()), half);
+}
+
+// The tokenizer's files as they came, where the base model is such a folder; else our own, where we have words for it.
+void Exporter::write_hf(const ModelFile& trained) {
+  Unchecked& out = new_file(ExportKind::Hf);
+  save_hf_folder(out.path(), trained.weights, trained.tokenizer, {.name = trained.name});
+  const std::vector<fs::path> given = hf_tokenizer_files(options.base_model);
+  for (const fs::path& file : given) write_file_atomic(out.path() / file.filename(), read_file(file));
+  if (given.empty() && !save_hf_tokenizer(out.path(), trained.tokenizer)) {
+    throw Error(Kind::User, "the tokenizer of this GGUF file cannot be written as a Hugging Face folder yet",
+                "export f32 or f16, or train from the model's Hugging Face folder");
+  }
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(out.path())) bytes += entry.file_size();
+  compare_reloaded(trained, out, bytes, false);
+}
+
+void Exporter::write(const ModelFile& trained, ExportKind kind) {
+  if (kind == ExportKind::Adapter) return write_adapter(trained);
+  if (kind == ExportKind::Hf) return write_hf(trained);
+  write_gguf(trained, kind);
+}
+
+// half: values may differ by the rounding of F16.
+void Exporter::compare_reloaded(const ModelFile& trained, const Unchecked& out, std::uint64_t bytes, bool half) {
   const ModelFile reloaded = load_model(out.path(), HashFile::Yes);
   const std::string file = out.final_path().string();
   compare_tokenizers(trained.tokenizer, reloaded.tokenizer, file);
@@ -172,7 +210,7 @@ void Exporter::write_gguf(const ModelFile& trained, ExportKind kind) {
                                                    half ? kHalfAbsoluteBound : 0, file);
   report.counts["tensors_compared"] += static_cast<double>(tensors.n_tensors);
   notes[out.final_path().filename().string()] = {{"sha256", reloaded.sha256},
-                                                 {"bytes", fs::file_size(out.path())},
+                                                 {"bytes", bytes},
                                                  {"tensors", tensors.n_tensors},
                                                  {"largest_difference", tensors.largest_difference}};
 }
@@ -190,7 +228,7 @@ void Exporter::compare_what_they_say(ModelFile trained, const std::vector<Export
     LocalModel model = to_model(load_model(files[i]->path(), HashFile::No));
     const AnswerComparison said = compare_answers(answers, model);
     const std::string file = files[i]->final_path().filename().string(), kind = export_kind_name(kinds[i]);
-    const bool exact = kinds[i] == ExportKind::GgufF32;
+    const bool exact = kinds[i] != ExportKind::GgufF16;
     if (said.largest_score_difference > (exact ? 0 : kHalfScoreBound) ||
         (exact && said.n_same_text != said.n_prompts)) {
       throw Error(
@@ -247,19 +285,21 @@ const char* export_kind_name(ExportKind kind) {
       return "f32";
     case ExportKind::GgufF16:
       return "f16";
+    case ExportKind::Hf:
+      return "hf";
   }
   return "";
 }
 
 ExportKind parse_export_kind(const std::string& name) {
   std::vector<std::string> names;
-  for (const ExportKind kind : {ExportKind::Adapter, ExportKind::GgufF32, ExportKind::GgufF16}) {
+  for (const ExportKind kind : {ExportKind::Adapter, ExportKind::GgufF32, ExportKind::GgufF16, ExportKind::Hf}) {
     if (name == export_kind_name(kind)) return kind;
     names.emplace_back(export_kind_name(kind));
   }
   const std::string near = did_you_mean(name, names);
   throw Error(Kind::User, fmt::format("\"{}\" is nothing that can be exported", name),
-              near.empty() ? "choose adapter, f32 or f16" : fmt::format("did you mean {}?", near));
+              near.empty() ? "choose adapter, f32, f16 or hf" : fmt::format("did you mean {}?", near));
 }
 
 StageReport export_model(Workspace& workspace, const ExportOptions& options, Reporter& reporter) {
@@ -289,7 +329,7 @@ StageReport export_model(Workspace& workspace, const ExportOptions& options, Rep
     Exporter exporter{workspace, options, reporter, manifest, report};
     for (const ExportKind kind : kinds) {
       stop_if_interrupted();
-      kind == ExportKind::Adapter ? exporter.write_adapter(trained) : exporter.write_gguf(trained, kind);
+      exporter.write(trained, kind);
       reporter.update(static_cast<std::int64_t>(exporter.files.size()), export_kind_name(kind));
     }
     exporter.compare_what_they_say(std::move(trained), kinds);

@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "infer/tiny_tokenizer.h"
 #include "llm/local_model.h"
+#include "model/tokenizer_files_save.h"
+#include "model/weights_hf.h"
 #include "stages/export/compare.h"
 #include "store/tables.h"
 #include "train/checkpoint.h"
@@ -123,6 +125,43 @@ TEST_F(Export, WritesTheTrainedModelInBothPrecisions) {
   const auto notes = nlohmann::json::parse(read_file(options_.folder / "exports.json"));
   EXPECT_EQ(notes["files"]["model-f16.gguf"]["sha256"], load_model(options_.folder / "model-f16.gguf").sha256);
   EXPECT_EQ(notes["base_model"]["name"], "Tiny");
+}
+
+TEST_F(Export, WritesAHuggingFaceFolderWhereAsked) {
+  const Weights trained = write_full_run();
+  options_.kinds = {ExportKind::Hf};
+  const StageReport report = run();
+  EXPECT_THAT(files(), ElementsAre("exports.json", "model-hf"));
+  EXPECT_EQ(report.counts.at("same_text_hf"), report.counts.at("prompts"));
+  EXPECT_EQ(report.counts.at("score_difference_hf"), 0);
+  const ModelFile reloaded = load_model(options_.folder / "model-hf");
+  EXPECT_EQ(compare_tensors(trained, reloaded.weights, 0, 0, "x").n_tensors, 20);
+  EXPECT_EQ(reloaded.name, "Tiny");
+  const auto notes = nlohmann::json::parse(read_file(options_.folder / "exports.json"));
+  EXPECT_EQ(notes["files"]["model-hf"]["sha256"], reloaded.sha256);
+  EXPECT_TRUE(run().up_to_date);
+}
+
+TEST_F(Export, AFolderAsBaseGivesItsTokenizerFilesOn) {
+  options_.base_model = folder_ / "base";
+  save_hf_folder(options_.base_model, base_, tiny_tokenizer_spec(), {.name = "team/Tiny"});
+  ASSERT_TRUE(save_hf_tokenizer(options_.base_model, tiny_tokenizer_spec()));
+  write_file_atomic(options_.base_model / "generation_config.json", "{}");
+  const Weights trained = write_full_run();
+  options_.kinds = {ExportKind::Hf, ExportKind::GgufF32};
+  run();
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json"})
+    EXPECT_EQ(read_file(options_.folder / "model-hf" / name), read_file(options_.base_model / name));
+  EXPECT_EQ(compare_tensors(trained, load_model(options_.folder / "model-f32.gguf").weights, 0, 0, "x").n_tensors, 20);
+}
+
+TEST_F(Export, ReplacesNoFolderThatIsNoModel) {
+  write_full_run();
+  options_.kinds = {ExportKind::Hf};
+  fs::create_directories(options_.folder / "model-hf");
+  write_file_atomic(options_.folder / "model-hf" / "precious", "x");
+  EXPECT_THAT(refusal(), HasSubstr("exists and is no model"));
+  EXPECT_TRUE(fs::exists(options_.folder / "model-hf" / "precious"));
 }
 
 TEST_F(Export, AnAdapterOnItsBaseIsTheMergedModel) {

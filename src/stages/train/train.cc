@@ -147,7 +147,7 @@ StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOp
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
   const TrainData data = read_train_data(workspace.db(), chat, options);
-  const std::string base_hash = sha256_file(options.base_model);
+  const std::string base_hash = model_sha256(options.base_model);
   const StageIdentity identity{.stage = kStage,
                                .semantics = kSemantics,
                                .options_json = options_json(options.train),

@@ -14,7 +14,7 @@ namespace faqsmith {
 struct TrainStageOptions {
   TrainOptions train;
   std::string topic;    // of the bot's system prompt
-  fs::path base_model;  // GGUF
+  fs::path base_model;  // what load_model() takes
   // Share of the training rows whose question is replaced by a careless version (synonyms, words left out, lower case):
   // a small model then leans on no single word. Chosen by the pair's key; never a question of a test part.
   double vary_questions = 0.4;

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "infer/tiny_tokenizer.h"
+#include "model/tokenizer_files_save.h"
+#include "model/weights_hf.h"
 #include "store/tables.h"
 
 namespace faqsmith {
@@ -56,6 +58,16 @@ class TrainStage : public testing::Test {
   Cpu cpu_;
   SilentReporter reporter_;
 };
+
+TEST_F(TrainStage, AHuggingFaceFolderIsABaseModelToo) {
+  options_.base_model = folder_ / "base";
+  save_hf_folder(options_.base_model, random_weights(tiny_config(), 1), tiny_tokenizer_spec(), {.name = "team/Tiny"});
+  ASSERT_TRUE(save_hf_tokenizer(options_.base_model, tiny_tokenizer_spec()));
+  EXPECT_EQ(run().counts.at("steps"), 6);
+  EXPECT_TRUE(run().up_to_date);
+  const fs::path trained = finished_train_run(workspace_.db(), workspace_.runs());
+  EXPECT_EQ(read_run_manifest(trained, reporter_).base_sha256, load_model(options_.base_model).sha256);
+}
 
 TEST_F(TrainStage, TrainsTheTrainRowsOnceAndLeavesAUsableRun) {
   const StageReport first = run();

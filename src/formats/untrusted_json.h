@@ -1,0 +1,18 @@
+// JSON out of files that may lie: bounded in depth, no key twice in one object, one sentence for what is wrong. The
+// size is bounded by who reads the file. No meaning of keys is known here.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace faqsmith {
+
+struct JsonRules {
+  std::string place;  // begins every sentence: "model/config.json", "x.safetensors: its header"
+  std::string hint;
+  int max_depth = 16;  // objects and arrays inside each other
+};
+// Throws Error(Input).
+[[nodiscard]] nlohmann::json parse_untrusted_json(std::string_view text, const JsonRules& rules);
+
+}  // namespace faqsmith

@@ -1,0 +1,60 @@
+// The shape in a manifest: a run goes on only with the very model that it was trained from.
+#include "train/checkpoint_manifest.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace faqsmith {
+namespace {
+
+Manifest manifest() {
+  Manifest out;
+  out.options = "{}";
+  LlamaConfig& c = out.config;
+  c.hidden_size = 32;
+  c.intermediate_size = 64;
+  c.n_layers = 2;
+  c.n_heads = c.n_kv_heads = 4;
+  c.head_dim = 8;
+  c.vocab_size = 19;
+  c.max_positions = 64;
+  c.attention_bias = c.mlp_bias = true;
+  c.sliding_window = 24;
+  c.rope_theta = 500000.1f;
+  c.rope_scaling = {.kind = RopeScaling::Kind::Yarn,
+                    .factor = 2.7f,
+                    .original_positions = 24,
+                    .beta_fast = 20.3f,
+                    .beta_slow = 0.1f,
+                    .attention_factor = 0.987654f,
+                    .truncate = false};
+  return out;
+}
+
+TEST(CheckpointManifest, KeepsEveryFieldOfTheShape) {
+  for (const bool factors : {false, true}) {
+    Manifest written = manifest();
+    if (factors) {
+      written.config.rope_scaling.kind = RopeScaling::Kind::Factors;
+      written.config.rope_scaling.factors = {1.0f, 1.1f, 2.3f, 8.0f};
+    }
+    FileHashes files;
+    EXPECT_EQ(manifest_from_json(manifest_to_json(written, {}), "manifest.json", files).config, written.config);
+  }
+}
+
+TEST(CheckpointManifest, OlderOnesHaveAPlainModel) {
+  Manifest written = manifest();
+  auto json = nlohmann::ordered_json::parse(manifest_to_json(written, {}));
+  for (const char* key : {"rope_scaling", "attention_bias", "mlp_bias", "sliding_window"}) json["config"].erase(key);
+  FileHashes files;
+  const LlamaConfig read = manifest_from_json(json.dump(), "manifest.json", files).config;
+  EXPECT_EQ(read.rope_scaling, RopeScaling{});
+  EXPECT_FALSE(read.attention_bias || read.mlp_bias);
+  EXPECT_EQ(read.sliding_window, 0);
+  EXPECT_EQ(read.hidden_size, 32);
+}
+
+}  // namespace
+}  // namespace faqsmith
