@@ -45,7 +45,7 @@ def breaches(path, layers):
     if folder not in layers:
         yield f"{relative}: folder {folder} is not in layers.txt"
         return
-    test = relative.endswith("_test.cc")
+    test = relative.endswith(("_test.cc", "_test.h"))  # a header that only tests include
     for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
         match = INCLUDE.match(line)
         if not match:

@@ -28,8 +28,8 @@ std::vector<std::string> filled(std::span<const std::string_view> list, std::str
   return out;
 }
 
-// Each document question is moved to so many products, so that the bot learns to look at the name: with one, it refused 59%
-// of moved questions that it had not seen, with two 86%, with four 95% (docs/decisions/0004).
+// Each document question is moved to so many products, so that the bot learns to look at the name: with one, it refused
+// 59% of moved questions that it had not seen, with two 86%, with four 95% (docs/decisions/0004).
 constexpr std::size_t kProductsEach = 4;
 
 // Document questions that name the product, about other products instead: near in words, absent in the documents.

@@ -4,7 +4,7 @@
 
 #include "infer/engine.h"
 #include "infer/tiny_tokenizer.h"
-#include "model/golden_model.h"
+#include "model/golden_model_test.h"
 
 namespace faqsmith {
 namespace {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/golden_model.h"
+#include "model/golden_model_test.h"
 #include "train/optimizer.h"
 
 namespace faqsmith {
