@@ -66,7 +66,8 @@ bool joins(const GoldenTemplate& golden, const std::vector<Message>& messages) {
 
 TEST(ChatIds, EqualThoseOfTheWholeRenderedText) {
   const GoldenTemplates& all = golden_templates();
-  for (const json& row : read_rows().at("rows")) {
+  const json file_of_ids = read_rows();
+  for (const json& row : file_of_ids.at("rows")) {
     const std::string file = row.at("file"), vocabulary = row.at("vocabulary"), ids = row.at("ids");
     const auto golden = std::find_if(all.templates.begin(), all.templates.end(),
                                      [&](const GoldenTemplate& t) { return t.file == file; });
