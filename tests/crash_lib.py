@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -122,9 +123,21 @@ def dump(workspace):
         if path.name == "metrics.jsonl":
             lines = [json.loads(line) for line in path.read_text().splitlines()]
             out[name] = [{k: v for k, v in line.items() if "second" not in k and "time" not in k} for line in lines]
+        elif "tfevents" in path.name:
+            out[name] = event_lengths(path.read_bytes())
         else:
             out[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return out
+
+
+def event_lengths(data):
+    """The records of TensorBoard's file, by length: each holds a wall time and a speed, which differ between runs."""
+    lengths, at = [], 0
+    while at < len(data):
+        lengths.append(struct.unpack_from("<Q", data, at)[0])
+        at += lengths[-1] + 16
+    assert at == len(data), "a cut event file"
+    return lengths
 
 
 def differences(wanted, found):
