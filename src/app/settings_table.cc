@@ -57,6 +57,8 @@ constexpr Setting kSettings[] = {
 
     {"curate.keep_per_fact", Integer, kFromStage, 1, 256, "",
      "Wordings of the teacher that are kept for each fact, the best ones"},
+    {"curate.keep_per_statement", Integer, kFromStage, 0, 256, "",
+     "The same for a fact without a question of its own, in documents that ask hardly any"},
     {"curate.score_per_fact", Integer, kFromStage, 0, 256, "",
      "Wordings of each fact whose likelihood is measured; 0: search alone decides"},
     {"curate.min_gain_share", Number, kFromStage, 0, 2, "",

@@ -64,6 +64,7 @@ constexpr Bound<GenerateOptions> kGenerate[] = {
 };
 constexpr Bound<CurateOptions> kCurate[] = {
     {"curate.keep_per_fact", &CurateOptions::keep_per_fact},
+    {"curate.keep_per_statement", &CurateOptions::keep_per_statement},
     {"curate.score_per_fact", &CurateOptions::score_per_fact},
     {"curate.min_gain_share", &CurateOptions::min_gain_share},
     {"curate.distinct_below", &CurateOptions::distinct_below},

@@ -27,7 +27,7 @@
 namespace faqsmith {
 namespace {
 
-constexpr int kSemantics = 3;
+constexpr int kSemantics = 4;
 constexpr int kGainSemantics = 1;  // raised only when the measured likelihood itself changes
 constexpr std::size_t kFactsPerBatch = 8;
 constexpr double kSameFact = 0.8;  // Jaccard index of word triples
@@ -77,6 +77,7 @@ std::string options_json(const CurateOptions& options, const ChatModel& judge) {
   json["judge"] = judge.id();
   json["topic"] = options.topic;
   json["keep_per_fact"] = options.keep_per_fact;
+  json["keep_per_statement"] = options.keep_per_statement;
   json["score_per_fact"] = options.score_per_fact;
   json["min_gain_share"] = options.min_gain_share;
   json["distinct_below"] = options.distinct_below;
@@ -221,6 +222,15 @@ std::string original_of(const std::vector<JudgedPair*>& of_fact) {
   return "";
 }
 
+// Documents that ask hardly any question give a small teacher no example of one: read by people, a third of what it
+// asked of their statements was well put, and no score tells that third (docs/decisions/0005).
+bool ask_hardly_any(const std::vector<FactRow>& facts) {
+  constexpr double kFew = 0.2;
+  const auto harvested =
+      std::count_if(facts.begin(), facts.end(), [](const FactRow& fact) { return fact.origin == "harvest"; });
+  return static_cast<double>(harvested) < kFew * static_cast<double>(facts.size());
+}
+
 void judge_wordings(Database& db, Material& material, const CurateOptions& options, ChatModel& judge,
                     Reporter& reporter) {
   ByFact groups = by_fact(material.candidates);
@@ -239,7 +249,9 @@ void judge_wordings(Database& db, Material& material, const CurateOptions& optio
     judge_understanding(doubtful, anchor_of(group), original_of(group), options);
   }
   settle_between_facts(material.candidates);
-  for (auto& [fact, group] : groups) keep_best(group, options);
+  CurateOptions of_statements = options;
+  if (ask_hardly_any(material.facts)) of_statements.keep_per_fact = options.keep_per_statement;
+  for (auto& [fact, group] : groups) keep_best(group, original_of(group).empty() ? of_statements : options);
 }
 
 void write_verdicts(Database& db, const std::vector<JudgedPair>& candidates) {

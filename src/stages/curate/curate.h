@@ -15,6 +15,7 @@ struct CurateOptions {
   std::uint64_t seed = 1;
   std::string topic;            // as the bot will be told
   int keep_per_fact = 12;       // teacher wordings
+  int keep_per_statement = 1;   // the same, of a fact without a question of its own, where documents ask hardly any
   int score_per_fact = 32;      // of these the likelihood is measured; 0 switches that signal off
   double min_gain_share = 0.5;  // likelihood gain of a wording over that of the original question
   double distinct_below = 0.7;  // ROUGE-L between wordings of one fact

@@ -105,6 +105,27 @@ TEST(Curate, KeepsTheBestFewThatDiffer) {
   EXPECT_EQ(report.counts["funnel parsed"], 5);
 }
 
+// Once a fifth of the facts come with their question, statements keep as many wordings as any fact.
+TEST(Curate, StatementsOfDocumentsThatAskNothingKeepOneTeacherWording) {
+  for (const bool asks : {false, true}) {
+    Desk desk(asks ? "curate_asking" : "curate_statements");
+    const RowId hold = desk.fact("", kHold);
+    desk.fact("", kSources);
+    if (asks) desk.fact("What is a mirror?", "A mirror is a copy of the archive on another machine.");
+    for (const char* wording :
+         {"how to hold a package back?", "which command stops package upgrades by a hold?", "can hold keep a version?"})
+      desk.pair(hold, wording, kHold, "asked");
+    CurateOptions options;
+    options.min_gain_share = 0;
+    const StageReport report = desk.run(options);
+    if (asks) {
+      EXPECT_GT(report.counts.at("funnel kept"), 1);
+    } else {
+      EXPECT_EQ(report.counts.at("funnel kept"), 1);
+    }
+  }
+}
+
 TEST(Curate, RejectsWhatIsHeldOutAsGold) {
   Desk desk("curate_gold");
   const RowId hold = desk.fact("How do I put a package on hold?", kHold);
