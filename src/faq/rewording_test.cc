@@ -62,6 +62,9 @@ TEST(StatementQuestions, FitTheirSentence) {
 TEST(StatementQuestions, AreSilentWithoutASubjectThatStandsAlone) {
   EXPECT_TRUE(statement_questions("It is a round tent of felt.").empty());
   EXPECT_TRUE(statement_questions("This was changed.").empty());
+  EXPECT_TRUE(statement_questions("The first provides a function that returns the dataset.").empty());
+  EXPECT_TRUE(statement_questions("Table 3: Comparison of performance of various models.").empty());
+  EXPECT_FALSE(statement_questions("The first release contains all packages.").empty());
   EXPECT_TRUE(statement_questions("Never!").empty());
 }
 

@@ -45,9 +45,22 @@ std::string before_mark(std::string_view text) {
   return std::string(trim(text.substr(0, end)));
 }
 
+// "the first", "the latter", "Table 3": they name something only beside the text around them.
+bool points_elsewhere(std::vector<std::string> words) {
+  constexpr std::array kArticles = {"the", "a", "an"};
+  constexpr std::array kPlaces = {"first", "second", "third", "last", "latter", "former", "following", "above", "below",
+                                  "other", "others", "same",  "next", "two",    "three",  "one",       "ones"};
+  constexpr std::array kNumbered = {"table",   "figure", "fig",      "section", "chapter",
+                                    "example", "step",   "appendix", "page"};
+  if (in(words.front(), kArticles)) words.erase(words.begin());
+  if (std::all_of(words.begin(), words.end(), [&](const std::string& word) { return in(word, kPlaces); })) return true;
+  return words.size() == 2 && in(words[0], kNumbered) && std::isdigit(static_cast<unsigned char>(words[1][0])) != 0;
+}
+
 bool good_subject(std::string_view subject) {
   const std::vector<std::string> words = words_of(subject);
   if (words.empty() || words.size() > 7 || subject.find_first_of(",;:()\"`|") != std::string_view::npos) return false;
+  if (points_elsewhere(words)) return false;
   // A subject holds no verb of its own ("any filter should …") and does not begin inside a sentence ("of cards …").
   constexpr std::array kModals = {"should", "must", "can", "may", "will", "would", "could", "might", "to"};
   if (std::any_of(words.begin(), words.end(), [&](const std::string& word) { return in(word, kModals); })) return false;
