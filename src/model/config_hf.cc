@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "formats/untrusted_json.h"
+#include "model/rope_scaling.h"
 
 namespace faqsmith {
 namespace {
@@ -136,10 +137,6 @@ void check_layer_types(const Fields& fields, const LlamaConfig& config) {
   if (!alike) fields.refuse(fmt::format("\"layer_types\" other than {} are not supported yet", expected));
 }
 
-double attention_scale(double factor, double scale) {
-  return factor <= 1 ? 1 : 0.1 * scale * std::log(factor) + 1;
-}
-
 RopeScaling read_yarn(const Fields& rope, const Fields& whole, std::int64_t max_positions) {
   RopeScaling out;
   out.kind = RopeScaling::Kind::Yarn;
@@ -154,7 +151,8 @@ RopeScaling read_yarn(const Fields& rope, const Fields& whole, std::int64_t max_
     if (*attention <= 0) rope.refuse(fmt::format("\"attention_factor\" is {}", *attention));
     out.attention_factor = *attention;
   } else if (scale != 0 && all != 0) {
-    out.attention_factor = static_cast<float>(attention_scale(out.factor, scale) / attention_scale(out.factor, all));
+    out.attention_factor =
+        static_cast<float>(yarn_attention_factor(out.factor, scale) / yarn_attention_factor(out.factor, all));
   }
   // 0 means the default there, as Python's "or" has it.
   if (const auto beta = rope.find_number("beta_fast"); beta && *beta != 0) out.beta_fast = *beta;

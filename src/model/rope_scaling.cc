@@ -46,10 +46,14 @@ void stretch_yarn(const LlamaConfig& config, std::vector<double>& frequencies) {
 
 double yarn_scale(const RopeScaling& scaling) {
   if (scaling.attention_factor > 0.0f) return scaling.attention_factor;
-  return scaling.factor <= 1.0f ? 1.0 : 0.1 * std::log(static_cast<double>(scaling.factor)) + 1.0;
+  return yarn_attention_factor(scaling.factor);
 }
 
 }  // namespace
+
+double yarn_attention_factor(double factor, double scale) {
+  return factor <= 1 ? 1 : 0.1 * scale * std::log(factor) + 1;
+}
 
 ScaledFrequencies scaled_frequencies(const LlamaConfig& config) {
   const RopeScaling& scaling = config.rope_scaling;

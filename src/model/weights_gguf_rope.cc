@@ -34,10 +34,6 @@ float number(const GgufFile& file, const std::string& key, float otherwise) {
   return value ? static_cast<float>(*value) : otherwise;
 }
 
-double default_attention_factor(double factor, double scale = 1) {
-  return factor <= 1 ? 1 : 0.1 * scale * std::log(factor) + 1;
-}
-
 RopeScaling llama3(float factor, float low = 1, float high = 4, std::int64_t original_positions = 8192) {
   RopeScaling out;
   out.kind = RopeScaling::Kind::Llama3;
@@ -106,10 +102,10 @@ RopeScaling read_yarn(const GgufFile& file, float factor, const LlamaConfig& con
   const float on_top = number(file, "llama.rope.scaling.attn_factor", 1),
               log_scale = number(file, "llama.rope.scaling.yarn_log_multiplier", 0);
   if (on_top != 1 || log_scale != 0) {
-    const double divided = log_scale == 0 ? 1 : default_attention_factor(factor, log_scale);
-    out.attention_factor = static_cast<float>(default_attention_factor(factor) / divided * on_top);
+    const double divided = log_scale == 0 ? 1 : yarn_attention_factor(factor, log_scale);
+    out.attention_factor = static_cast<float>(yarn_attention_factor(factor) / divided * on_top);
   }
-  const float exact = number(file, kAttentionKey, 0), product = static_cast<float>(default_attention_factor(factor));
+  const float exact = number(file, kAttentionKey, 0), product = static_cast<float>(yarn_attention_factor(factor));
   const float said = out.attention_factor == 0 ? product : out.attention_factor;
   if (exact > 0 && std::abs(exact - said) <= kSameFactor * said) out.attention_factor = exact;
   return out;
@@ -127,7 +123,7 @@ void add_yarn(GgufWriter& out, const RopeScaling& scaling) {
   if (scaling.beta_fast != usual.beta_fast) out.add_float32("llama.rope.scaling.yarn_beta_fast", scaling.beta_fast);
   if (scaling.beta_slow != usual.beta_slow) out.add_float32("llama.rope.scaling.yarn_beta_slow", scaling.beta_slow);
   if (scaling.attention_factor != 0) {
-    const double on_top = scaling.attention_factor / default_attention_factor(scaling.factor);
+    const double on_top = scaling.attention_factor / yarn_attention_factor(scaling.factor);
     out.add_float32("llama.rope.scaling.attn_factor", static_cast<float>(on_top));
     out.add_float32(kAttentionKey, scaling.attention_factor);
   }

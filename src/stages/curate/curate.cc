@@ -222,7 +222,7 @@ std::string original_of(const std::vector<JudgedPair*>& of_fact) {
   return "";
 }
 
-// Documents that ask hardly any question give a small teacher no example of one: read by people, a third of what it
+// Documents that ask hardly any question give a small teacher no example of one: read one by one, a third of what it
 // asked of their statements was well put, and no score tells that third (docs/decisions/0005).
 bool ask_hardly_any(const std::vector<FactRow>& facts) {
   constexpr double kFew = 0.2;
