@@ -79,11 +79,6 @@ ScaledFrequencies scaled_frequencies(const LlamaConfig& config) {
   return out;
 }
 
-RopeTable make_rope_table(const LlamaConfig& config, std::int64_t max_positions) {
-  const ScaledFrequencies scaled = scaled_frequencies(config);
-  return RopeTable(max_positions, scaled.frequencies, scaled.scale);
-}
-
 std::vector<float> rope_factors(const LlamaConfig& config) {
   const std::vector<double> plain = rope_frequencies(config.head_dim, config.rope_theta);
   const std::vector<double> scaled = scaled_frequencies(config).frequencies;

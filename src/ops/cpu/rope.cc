@@ -8,14 +8,6 @@
 
 namespace faqsmith {
 
-std::vector<double> rope_frequencies(std::int64_t head_dim, double theta) {
-  require(head_dim > 0 && head_dim % 2 == 0, "rotary embedding turns pairs: head_dim is even");
-  std::vector<double> frequencies;
-  for (std::int64_t i = 0; i < head_dim / 2; ++i)
-    frequencies.push_back(std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim)));
-  return frequencies;
-}
-
 RopeTable::RopeTable(std::int64_t max_positions, std::span<const double> frequencies, double scale)
     : max_positions_(max_positions), head_dim_(2 * static_cast<std::int64_t>(frequencies.size())) {
   require(max_positions > 0 && head_dim_ > 0, "RopeTable: there are positions and frequencies");
