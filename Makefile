@@ -7,7 +7,7 @@ DEBUG := build/debug
 BINARY := $(RELEASE)/faqsmith
 PREFIX ?= /usr/local
 STARTED := $(shell date +%s)
-SANITIZED := base_test sys_test store_test text_test formats_test ingest_test
+SANITIZED := base_test sys_test store_test text_test tensor_test formats_test ingest_test
 
 .PHONY: help demo test build install lint format parity bench results crash fuzz clean deps test-deps model
 

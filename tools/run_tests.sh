@@ -20,7 +20,7 @@ cmake --preset release >/dev/null
 cmake --build build/release -j "$jobs" -- --quiet
 
 say "AddressSanitizer and UBSan build of the parsers, store and text"
-sanitized=(base_test sys_test store_test text_test formats_test ingest_test)
+sanitized=(base_test sys_test store_test text_test tensor_test formats_test ingest_test)
 cmake --preset debug >/dev/null
 cmake --build build/debug -j "$jobs" --target "${sanitized[@]}" -- --quiet
 

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "formats/byte_builder.h"
-#include "formats/quants.h"
+#include "tensor/quants.h"
 
 namespace faqsmith {
 namespace {

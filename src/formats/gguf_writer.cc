@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "formats/gguf.h"
-#include "formats/quants.h"
+#include "tensor/quants.h"
 
 namespace faqsmith {
 namespace {

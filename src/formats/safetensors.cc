@@ -12,9 +12,9 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "formats/quants.h"
 #include "formats/untrusted_json.h"
 #include "sys/parallel.h"
+#include "tensor/quants.h"
 
 namespace faqsmith {
 namespace {

@@ -11,10 +11,10 @@
 
 #include "base/hash.h"
 #include "formats/gguf.h"
-#include "formats/quants.h"
 #include "model/tokenizer_gguf.h"
 #include "model/weights_gguf_rope.h"
 #include "sys/parallel.h"
+#include "tensor/quants.h"
 
 namespace faqsmith {
 namespace {

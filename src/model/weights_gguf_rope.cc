@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "formats/quants.h"
 #include "model/rope_scaling.h"
+#include "tensor/quants.h"
 
 namespace faqsmith {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "base/error.h"
 #include "formats/byte_builder.h"
-#include "formats/quants.h"
 #include "model/model_files_test.h"
 #include "model/weights_gguf_rope.h"
+#include "tensor/quants.h"
 
 namespace faqsmith {
 namespace {

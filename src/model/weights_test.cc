@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "formats/gguf.h"
-#include "formats/quants.h"
+#include "tensor/quants.h"
 #include "model/model_files_test.h"
 #include "model/weights_gguf.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "formats/gguf.h"
-#include "formats/quants.h"
+#include "tensor/quants.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace faqsmith;

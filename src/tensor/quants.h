@@ -4,8 +4,10 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
-#include "formats/gguf.h"
+#include "tensor/block_type.h"
 
 namespace faqsmith {
 

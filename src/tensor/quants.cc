@@ -1,5 +1,5 @@
 // Scalar code on purpose: loading is bound by memory, and no fused multiply-add may change a bit.
-#include "formats/quants.h"
+#include "tensor/quants.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "formats/quants_k.h"
 #include "tensor/dtype.h"
+#include "tensor/quants_k.h"
 
 namespace faqsmith {
 namespace {

@@ -1,5 +1,5 @@
 // Number formats against golden values of the PyPI package gguf (tools/oracle/quants_golden.py) and against themselves.
-#include "formats/quants.h"
+#include "tensor/quants.h"
 
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "sys/file.h"
 
 namespace faqsmith {
 namespace {

@@ -1,11 +1,11 @@
 // One pass a super-block, in the element order of the file. Scalar on purpose, like quants.cc: no fused multiply-add
 // may change a bit.
-#include "formats/quants_k.h"
+#include "tensor/quants_k.h"
 
 #include <array>
 #include <cstring>
 
-#include "formats/quants.h"
+#include "tensor/quants.h"
 
 namespace faqsmith {
 namespace {
