@@ -39,7 +39,7 @@ PackedLinear pack(Compute compute, LayerWeights& layer, std::span<const Linear> 
   PackedLinear packed{PackedMatrix(compute, std::span<const In<float>>(views), Product::Forward),
                       fused_bias(layer, parts)};
   for (Linear l : parts) {
-    layer.at(l) = Buffer<float>();
+    layer.at(l) = WeightMatrix();
     layer.bias_of(l) = Buffer<float>();
   }
   return packed;
@@ -69,7 +69,7 @@ class Forward final : public ForwardPass {
     }
     head_ = PackedMatrix(cpu_.compute, weights.head().in(), Product::Forward);
     final_norm_ = std::move(weights.final_norm);
-    embedding_ = std::move(weights.embedding);
+    embedding_ = std::move(weights.embedding.values());
     allocate_buffers();
   }
 

@@ -35,7 +35,7 @@ class NaiveLlama {
     }
   }
   // x W^T
-  static Matrix times(const Matrix& x, const Buffer<float>& weight) {
+  static Matrix times(const Matrix& x, const WeightMatrix& weight) {
     const auto n_out = static_cast<std::size_t>(weight.shape()[0]), n_in = static_cast<std::size_t>(weight.shape()[1]);
     Matrix y(x.size(), std::vector<double>(n_out));
     for (std::size_t i = 0; i < x.size(); ++i) {

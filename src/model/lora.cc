@@ -59,7 +59,7 @@ void init_magnitudes(const Weights& weights, LoraWeights& lora) {
   for (std::size_t i = 0; i < lora.layers.size(); ++i) {
     for (std::size_t l = 0; l < lora.layers[i].size(); ++l) {
       std::optional<LoraPair>& pair = lora.layers[i][l];
-      if (pair) pair->magnitude = adapted_row_norms(weights.layers[i].linear[l], *pair, lora.config.scale());
+      if (pair) pair->magnitude = adapted_row_norms(weights.layers[i].linear[l].values(), *pair, lora.config.scale());
     }
   }
 }
@@ -71,7 +71,7 @@ void merge_lora(Weights& weights, const LoraWeights& lora) {
     for (int l = 0; l < kLinearsPerLayer; ++l) {
       const auto& pair = lora.layers[i][static_cast<std::size_t>(l)];
       if (!pair) continue;
-      Buffer<float>& w = weights.layers[i].linear[l];
+      Buffer<float>& w = weights.layers[i].linear[l].values();
       const std::int64_t rank = pair->a.shape()[0], n_in = w.shape()[1];
       require(pair->a.shape() == Shape{rank, n_in} && pair->b.shape() == Shape{w.shape()[0], rank},
               "adapter shapes fit the linear");

@@ -60,7 +60,7 @@ TEST(Lora, MergingAddsTheScaledProduct) {
   merge_lora(after, lora);
   for (int l = 0; l < kLinearsPerLayer; ++l) {
     const auto& pair = lora.layers[1][static_cast<std::size_t>(l)];
-    const Buffer<float>&w = before.layers[1].linear[l], &merged = after.layers[1].linear[l];
+    const WeightMatrix &w = before.layers[1].linear[l], &merged = after.layers[1].linear[l];
     for (std::int64_t o = 0; o < w.shape()[0]; ++o) {
       for (std::int64_t i = 0; i < w.shape()[1]; ++i) {
         double expected = w[o * w.shape()[1] + i];

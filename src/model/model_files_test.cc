@@ -110,6 +110,22 @@ std::vector<std::pair<std::string, LlamaConfig>> every_kind(Format format) {
   return out;
 }
 
+std::string refusal_of(const fs::path& path) {
+  const auto refusal = [&](Residency residency) -> std::string {
+    try {
+      (void)load_model(path, HashFile::Yes, residency);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), Kind::Input) << e.what();
+      EXPECT_NE(e.hint(), "");
+      return e.what();
+    }
+    return "accepted";
+  };
+  const std::string said = refusal(Residency::Float32);
+  EXPECT_EQ(refusal(Residency::AsStored), said);
+  return said;
+}
+
 void expect_equal(const Weights& a, const Weights& b, float relative_bound) {
   EXPECT_EQ(a.config, b.config);
   std::vector<const Buffer<float>*> others;

@@ -12,6 +12,9 @@ namespace faqsmith {
 [[nodiscard]] TokenizerSpec small_tokenizer();
 [[nodiscard]] fs::path test_folder(const std::string& what);  // made, of this test alone
 
+// How load_model refuses the path, the same for each Residency: an Error(Input) with a hint. "accepted" if it does not.
+[[nodiscard]] std::string refusal_of(const fs::path& path);
+
 // What a format can say: tied or not, biases, head_dim of its own, one query group, each RoPE scaling, sliding window.
 enum class Format { Gguf, HuggingFace };
 [[nodiscard]] std::vector<std::pair<std::string, LlamaConfig>> every_kind(Format format);

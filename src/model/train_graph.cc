@@ -101,7 +101,7 @@ void LlamaTrainGraph<T>::pack_head() {
 template <class T>
 void LlamaTrainGraph<T>::list_full_tensors(Weights& weights) {
   FullGradients& g = full_gradients_;
-  trained_.push_back({"model.embed_tokens.weight", master(weights.embedding), g.embedding.acc(), true});
+  trained_.push_back({"model.embed_tokens.weight", master(weights.embedding.values()), g.embedding.acc(), true});
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     LayerWeights& layer = weights.layers[l];
     const std::string prefix = "model.layers." + std::to_string(l) + ".";
@@ -111,7 +111,7 @@ void LlamaTrainGraph<T>::list_full_tensors(Weights& weights) {
         {prefix + "post_attention_layernorm.weight", master(layer.mlp_norm), g.layers[l].mlp_norm.acc(), false});
     for (const LinearGroup group : kAllGroups) {
       for (const GroupMember& member : group_members(config_, group)) {
-        Buffer<float>& weight = layer.at(member.linear);
+        Buffer<float>& weight = layer.at(member.linear).values();
         const auto index = static_cast<std::int64_t>(l);
         trained_.push_back({hf_name(index, member.linear), master(weight),
                             row_slice(g.layers[l].group[static_cast<int>(group)], member.column, weight.shape()),
@@ -126,7 +126,8 @@ void LlamaTrainGraph<T>::list_full_tensors(Weights& weights) {
     }
   }
   trained_.push_back({"model.norm.weight", master(weights.final_norm), g.final_norm.acc(), false});
-  if (!weights.lm_head.empty()) trained_.push_back({"lm_head.weight", master(weights.lm_head), g.lm_head.acc(), true});
+  if (!weights.lm_head.empty())
+    trained_.push_back({"lm_head.weight", master(weights.lm_head.values()), g.lm_head.acc(), true});
 }
 
 template <class T>

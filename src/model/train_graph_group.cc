@@ -45,7 +45,7 @@ template <class T>
 void TrainGroup<T>::measure_rows() {
   std::fill_n(column_scale_.data(), column_scale_.size(), 1.0f);
   for (const Member& member : members_) {
-    const Buffer<float> norms = adapted_row_norms(weights_->at(member.place.linear), *member.pair, scale_);
+    const Buffer<float> norms = adapted_row_norms(weights_->at(member.place.linear).values(), *member.pair, scale_);
     for (std::int64_t i = 0; i < norms.size(); ++i) {
       const float inverse = norms[i] > 0 ? 1.0f / norms[i] : 0.0f;
       inverse_norm_[member.place.column + i] = inverse;

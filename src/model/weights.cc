@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "base/rng.h"
 
 namespace faqsmith {
 namespace {
 
+// visit takes matrices and vectors alike.
 template <class AnyWeights, class Visit>
 void visit_all(AnyWeights& weights, const Visit& visit) {
   visit("model.embed_tokens.weight", weights.embedding);
@@ -27,16 +29,35 @@ void visit_all(AnyWeights& weights, const Visit& visit) {
     for (const Linear l : {Linear::Gate, Linear::Up, Linear::Down}) visit_linear(l);
   }
   visit("model.norm.weight", weights.final_norm);
-  if (!weights.lm_head.empty()) visit("lm_head.weight", weights.lm_head);
+  if (!weights.config.tied_embeddings) visit("lm_head.weight", weights.lm_head);
+}
+
+template <class Visit>
+struct Float32Only {
+  const Visit& visit;
+  template <class Vector>
+  void operator()(const std::string& name, Vector& values) const {
+    visit(name, values);
+  }
+  void operator()(const std::string& name, WeightMatrix& matrix) const { visit(name, matrix.values()); }
+  void operator()(const std::string& name, const WeightMatrix& matrix) const { visit(name, matrix.values()); }
+};
+
+std::uint64_t sum_over_matrices(const Weights& weights, std::uint64_t (WeightMatrix::*bytes)() const) {
+  std::uint64_t sum = (weights.embedding.*bytes)() + (weights.lm_head.*bytes)();
+  for (const LayerWeights& layer : weights.layers) {
+    for (const WeightMatrix& matrix : layer.linear) sum += (matrix.*bytes)();
+  }
+  return sum;
 }
 
 bool in_attention(Linear linear) {
   return linear == Linear::Q || linear == Linear::K || linear == Linear::V || linear == Linear::O;
 }
 
-void allocate_linear(const LlamaConfig& config, Linear linear, LayerWeights& layer) {
+void allocate_linear(const LlamaConfig& config, Linear linear, Residency residency, LayerWeights& layer) {
   const Shape shape = linear_shape(config, linear);
-  layer.at(linear) = Buffer<float>(shape);
+  if (residency == Residency::Float32) layer.at(linear) = WeightMatrix(Buffer<float>(shape));
   if (has_bias(config, linear)) layer.bias_of(linear) = Buffer<float>({shape[0]});
 }
 
@@ -93,18 +114,21 @@ Buffer<float> fused_bias(const LayerWeights& layer, std::span<const Linear> part
   return fused;
 }
 
-Weights allocate_weights(const LlamaConfig& config) {
+Weights allocate_weights(const LlamaConfig& config, Residency residency) {
   validate(config, "model");
   Weights weights;
   weights.config = config;
-  weights.embedding = Buffer<float>({config.vocab_size, config.hidden_size});
   weights.final_norm = Buffer<float>({config.hidden_size});
-  if (!config.tied_embeddings) weights.lm_head = Buffer<float>({config.vocab_size, config.hidden_size});
+  if (residency == Residency::Float32) {
+    const Shape table{config.vocab_size, config.hidden_size};
+    weights.embedding = WeightMatrix(Buffer<float>(table));
+    if (!config.tied_embeddings) weights.lm_head = WeightMatrix(Buffer<float>(table));
+  }
   weights.layers.resize(static_cast<std::size_t>(config.n_layers));
   for (LayerWeights& layer : weights.layers) {
     layer.attention_norm = Buffer<float>({config.hidden_size});
     layer.mlp_norm = Buffer<float>({config.hidden_size});
-    for (int l = 0; l < kLinearsPerLayer; ++l) allocate_linear(config, static_cast<Linear>(l), layer);
+    for (int l = 0; l < kLinearsPerLayer; ++l) allocate_linear(config, static_cast<Linear>(l), residency, layer);
   }
   return weights;
 }
@@ -121,12 +145,42 @@ Weights random_weights(const LlamaConfig& config, std::uint64_t seed) {
 }
 
 void for_each_tensor(Weights& weights, const std::function<void(const std::string&, Buffer<float>&)>& visit) {
-  visit_all(weights, visit);
+  visit_all(weights, Float32Only{visit});
 }
 
 void for_each_tensor(const Weights& weights,
                      const std::function<void(const std::string&, const Buffer<float>&)>& visit) {
-  visit_all(weights, visit);
+  visit_all(weights, Float32Only{visit});
+}
+
+void for_each_matrix(Weights& weights, const std::function<void(const std::string&, WeightMatrix&)>& visit) {
+  visit_all(weights, [&](const std::string& name, auto& tensor) {
+    if constexpr (std::is_same_v<decltype(tensor), WeightMatrix&>) visit(name, tensor);
+  });
+}
+
+void for_each_vector(Weights& weights, const std::function<void(const std::string&, Buffer<float>&)>& visit) {
+  visit_all(weights, [&](const std::string& name, auto& tensor) {
+    if constexpr (std::is_same_v<decltype(tensor), Buffer<float>&>) visit(name, tensor);
+  });
+}
+
+void for_each_source(const Weights& weights, const std::function<void(const std::string&, const RowSource&)>& visit) {
+  visit_all(weights, [&](const std::string& name, const auto& tensor) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(tensor)>, WeightMatrix>) {
+      visit(name, tensor);
+    } else {
+      visit(name, MemoryRows(tensor.in()));
+    }
+  });
+}
+
+std::uint64_t resident_bytes(const Weights& weights) {
+  return sum_over_matrices(weights, &WeightMatrix::resident_bytes);
+}
+
+std::uint64_t mapped_bytes(const Weights& weights) {
+  return sum_over_matrices(weights, &WeightMatrix::mapped_bytes);
 }
 
 }  // namespace faqsmith

@@ -1,5 +1,6 @@
-// A model in memory: float32 weights in Hugging Face's row order (rotary halves split, not interleaved: GGUF's permuted
-// Q and K rows are put back on reading and permuted again on writing). Linear weights are [out, in].
+// A model: matrices in the form that weight_matrix.h allows, norms and biases in float32, all in Hugging Face's row
+// order (rotary halves split, not interleaved: GGUF's permuted Q and K rows are put back on reading and permuted again
+// on writing). Linear weights are [out, in].
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/weight_matrix.h"
 #include "sys/file.h"
 #include "tensor/buffer.h"
 #include "text/tokenizer.h"
@@ -25,12 +27,12 @@ inline constexpr int kLinearsPerLayer = 7;
 [[nodiscard]] Shape linear_shape(const LlamaConfig& config, Linear linear);  // [out, in]
 
 struct LayerWeights {
-  Buffer<float> attention_norm;            // [hidden]
-  Buffer<float> mlp_norm;                  // [hidden]
-  Buffer<float> linear[kLinearsPerLayer];  // [out, in], indexed by Linear
-  Buffer<float> bias[kLinearsPerLayer];    // [out]; empty where the model has none
-  [[nodiscard]] Buffer<float>& at(Linear l) { return linear[static_cast<int>(l)]; }
-  [[nodiscard]] const Buffer<float>& at(Linear l) const { return linear[static_cast<int>(l)]; }
+  Buffer<float> attention_norm;           // [hidden]
+  Buffer<float> mlp_norm;                 // [hidden]
+  WeightMatrix linear[kLinearsPerLayer];  // [out, in], indexed by Linear
+  Buffer<float> bias[kLinearsPerLayer];   // [out]; empty where the model has none
+  [[nodiscard]] WeightMatrix& at(Linear l) { return linear[static_cast<int>(l)]; }
+  [[nodiscard]] const WeightMatrix& at(Linear l) const { return linear[static_cast<int>(l)]; }
   [[nodiscard]] Buffer<float>& bias_of(Linear l) { return bias[static_cast<int>(l)]; }
   [[nodiscard]] const Buffer<float>& bias_of(Linear l) const { return bias[static_cast<int>(l)]; }
 };
@@ -40,22 +42,37 @@ struct LayerWeights {
 
 struct Weights {
   LlamaConfig config;
-  Buffer<float> embedding;   // [vocab, hidden]
+  WeightMatrix embedding;    // [vocab, hidden]
   Buffer<float> final_norm;  // [hidden]
-  Buffer<float> lm_head;     // [vocab, hidden]; empty when tied
+  WeightMatrix lm_head;      // [vocab, hidden]; empty when tied
   std::vector<LayerWeights> layers;
-  [[nodiscard]] const Buffer<float>& head() const { return lm_head.empty() ? embedding : lm_head; }
+  [[nodiscard]] const WeightMatrix& head() const { return lm_head.empty() ? embedding : lm_head; }
 };
 
-[[nodiscard]] Weights allocate_weights(const LlamaConfig& config);  // zeros (norms too)
+// What load_model makes of the matrices. AsStored: they stay in the mapped files, which no longer may be written to.
+enum class Residency { Float32, AsStored };
+
+// Zeros (norms too). AsStored: the matrices stay empty, for the reader to fill in.
+[[nodiscard]] Weights allocate_weights(const LlamaConfig& config, Residency residency = Residency::Float32);
 [[nodiscard]] Weights random_weights(const LlamaConfig& config,
                                      std::uint64_t seed);  // normal(0, 0.02), norms 1: for tests
 // Every tensor once, in a fixed order, with its Hugging Face name ("model.embed_tokens.weight", …,
-// "model.norm.weight").
+// "model.norm.weight"). Matrices have to be Float32.
 void for_each_tensor(Weights& weights,
                      const std::function<void(const std::string& name, Buffer<float>& tensor)>& visit);
 void for_each_tensor(const Weights& weights,
                      const std::function<void(const std::string& name, const Buffer<float>& tensor)>& visit);
+// The two halves of that list; a matrix may be in any form, or empty.
+void for_each_matrix(Weights& weights, const std::function<void(const std::string& name, WeightMatrix& matrix)>& visit);
+void for_each_vector(Weights& weights,
+                     const std::function<void(const std::string& name, Buffer<float>& values)>& visit);
+// All tensors again, with matrices in any form, to read them in rows. The source lives as long as the call.
+void for_each_source(const Weights& weights,
+                     const std::function<void(const std::string& name, const RowSource& rows)>& visit);
+
+// Sums over the matrices; beside them norms and biases are small.
+[[nodiscard]] std::uint64_t resident_bytes(const Weights& weights);
+[[nodiscard]] std::uint64_t mapped_bytes(const Weights& weights);
 
 // A whole model: a GGUF file (v2, v3), any part of a GGUF file in parts (name-00001-of-00003.gguf), or a Hugging Face
 // folder (config.json, safetensors in one file or in shards with an index, tokenizer files).
@@ -66,9 +83,10 @@ struct ModelFile {
   std::string sha256;  // of the file; of several files over their names and hashes
 };
 // Reads, checks every count, refuses NaN and Inf by tensor and index, unknown architectures by name. HashFile::No skips
-// sha256.
+// sha256. Needs no more memory than what it returns.
 enum class HashFile { Yes, No };
-[[nodiscard]] ModelFile load_model(const fs::path& path, HashFile hash = HashFile::Yes);
+[[nodiscard]] ModelFile load_model(const fs::path& path, HashFile hash = HashFile::Yes,
+                                   Residency residency = Residency::Float32);
 [[nodiscard]] std::string model_sha256(const fs::path& path);  // what load_model's sha256 would be
 // Metadata only: fast, for forecasts and `inspect`.
 struct ModelInfo {

@@ -4,16 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <initializer_list>
+#include <memory>
 #include <unordered_set>
 
 #include "base/hash.h"
 #include "formats/gguf.h"
 #include "model/tokenizer_gguf.h"
 #include "model/weights_gguf_rope.h"
-#include "sys/parallel.h"
 #include "tensor/quants.h"
 
 namespace faqsmith {
@@ -130,36 +129,37 @@ void check_all_tensors(const GgufParts& parts, const LlamaConfig& config) {
   }
 }
 
-// One row at a time, so that a permuted row is written where it belongs. Returns the lowest index (in the file's order)
-// of a value that is no number, or n_elements.
-std::int64_t read_tensor(const GgufFile& file, const GgufTensor& tensor, const GgufSlot& slot, std::int64_t head_dim) {
-  const std::span<const std::byte> bytes = file.data(tensor);
-  const std::int64_t row_elements = tensor.dims[0];
-  const std::int64_t n_rows = tensor.n_elements / row_elements;
-  const std::size_t row_bytes = bytes.size() / static_cast<std::size_t>(n_rows);
-  std::atomic<std::int64_t> first_bad = tensor.n_elements;
-  parallel_for(n_rows, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t target = slot.order == RowOrder::Same || n_rows == 1 ? row : hf_row(row, head_dim);
-      float* out = slot.tensor->data() + target * row_elements;
-      dequantize(static_cast<GgmlType>(tensor.type),
-                 bytes.subspan(static_cast<std::size_t>(row) * row_bytes, row_bytes), out, row_elements);
-      const auto bad = std::find_if(out, out + row_elements, [](float x) { return !std::isfinite(x); });
-      if (bad == out + row_elements) continue;
-      const std::int64_t index = row * row_elements + (bad - out);
-      std::int64_t seen = first_bad.load();
-      while (index < seen && !first_bad.compare_exchange_weak(seen, index)) {
-      }
-      break;
-    }
-  });
-  return first_bad.load();
+[[noreturn]] void refuse_value(const GgufFile& file, const std::string& name, std::int64_t index) {
+  refuse(file, fmt::format("tensor \"{}\" is not a finite number at index {}", name, index),
+         "the file is damaged or the model diverged in training: use another one");
 }
 
-// The values of a bias, which stand in one row of the file.
-void permute_bias(Buffer<float>& bias, std::int64_t head_dim) {
-  const std::vector<float> stored(bias.data(), bias.data() + bias.size());
-  for (std::int64_t i = 0; i < bias.size(); ++i) bias[hf_row(i, head_dim)] = stored[static_cast<std::size_t>(i)];
+WeightMatrix read_matrix(const std::shared_ptr<const GgufParts>& parts, const GgufParts::Found& found, RowOrder order,
+                         const LlamaConfig& config, Residency residency) {
+  const auto [file, tensor] = found;
+  WeightMatrix stored({tensor->dims[1], tensor->dims[0]}, {.type = static_cast<GgmlType>(tensor->type),
+                                                           .bytes = file->data(*tensor),
+                                                           .owner = parts,
+                                                           .order = order,
+                                                           .head_dim = config.head_dim});
+  Buffer<float> values;
+  if (residency == Residency::Float32) values = Buffer<float>(stored.shape());
+  const auto bad = stored.find_non_finite(values.data());
+  stored.release_pages();
+  if (bad) refuse_value(*file, tensor->name, *bad);
+  return residency == Residency::Float32 ? WeightMatrix(std::move(values)) : std::move(stored);
+}
+
+// A norm or a bias; that of Q or K stands in the order of their rows.
+void read_vector(const GgufParts::Found& found, const GgufSlot& slot, std::int64_t head_dim) {
+  const auto [file, tensor] = found;
+  std::vector<float> stored(static_cast<std::size_t>(tensor->n_elements));
+  dequantize(static_cast<GgmlType>(tensor->type), file->data(*tensor), stored.data(), tensor->n_elements);
+  for (std::int64_t i = 0; i < tensor->n_elements; ++i) {
+    const float value = stored[static_cast<std::size_t>(i)];
+    if (!std::isfinite(value)) refuse_value(*file, slot.name, i);
+    (*slot.vector)[slot.order == RowOrder::Same ? i : hf_row(i, head_dim)] = value;
+  }
 }
 
 std::string file_type_name(const GgufParts& parts) {
@@ -178,18 +178,6 @@ std::string file_type_name(const GgufParts& parts) {
 
 }  // namespace
 
-std::int64_t gguf_row(std::int64_t hf_row, std::int64_t head_dim) {
-  const std::int64_t half = head_dim / 2;
-  const std::int64_t head = hf_row / head_dim, within = hf_row % head_dim;
-  return head * head_dim + 2 * (within % half) + within / half;
-}
-
-std::int64_t hf_row(std::int64_t gguf_row, std::int64_t head_dim) {
-  const std::int64_t half = head_dim / 2;
-  const std::int64_t head = gguf_row / head_dim, within = gguf_row % head_dim;
-  return head * head_dim + within % 2 * half + within / 2;
-}
-
 std::string combined_sha256(const std::vector<fs::path>& files) {
   std::vector<std::string> lines;
   for (const fs::path& file : files)
@@ -204,27 +192,25 @@ std::string gguf_sha256(const GgufParts& parts) {
   return files.size() == 1 ? sha256_file(files.front()) : combined_sha256(files);
 }
 
-ModelFile load_gguf(const fs::path& path, HashFile hash) {
-  const GgufParts parts(path);
-  check_architecture(parts.first());
-  const LlamaConfig config = read_config(parts);
+ModelFile load_gguf(const fs::path& path, HashFile hash, Residency residency) {
+  const auto parts = std::make_shared<const GgufParts>(path);
+  check_architecture(parts->first());
+  const LlamaConfig config = read_config(*parts);
   ModelFile model;
-  model.tokenizer = read_gguf_tokenizer(parts.first());
-  check_all_tensors(parts, config);
-  model.name = model_name(parts.first(), path);
-  model.weights = allocate_weights(config);
+  model.tokenizer = read_gguf_tokenizer(parts->first());
+  check_all_tensors(*parts, config);
+  model.name = model_name(parts->first(), path);
+  model.weights = allocate_weights(config, Residency::AsStored);
   for (const GgufSlot& slot : gguf_slots(model.weights)) {
-    const auto [file, tensor] = parts.find_tensor(slot.name);
-    if (!tensor) continue;  // a bias: zeros
-    const std::int64_t bad = read_tensor(*file, *tensor, slot, config.head_dim);
-    if (bad < tensor->n_elements) {
-      refuse(*file, fmt::format("tensor \"{}\" is not a finite number at index {}", slot.name, bad),
-             "the file is damaged or the model diverged in training: use another one");
+    const GgufParts::Found found = parts->find_tensor(slot.name);
+    if (!found) continue;  // a bias: zeros
+    if (slot.matrix) {
+      *slot.matrix = read_matrix(parts, found, slot.order, config, residency);
+    } else {
+      read_vector(found, slot, config.head_dim);
     }
-    if (slot.order == RowOrder::PairedHalves && slot.tensor->shape().rank == 1)
-      permute_bias(*slot.tensor, config.head_dim);
   }
-  if (hash == HashFile::Yes) model.sha256 = gguf_sha256(parts);
+  if (hash == HashFile::Yes) model.sha256 = gguf_sha256(*parts);
   return model;
 }
 

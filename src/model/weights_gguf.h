@@ -13,8 +13,6 @@
 
 namespace faqsmith {
 
-enum class RowOrder { Same, PairedHalves };  // PairedHalves: Q and K, permuted as above
-
 struct GgufShape {
   std::string name;  // "blk.3.attn_q.weight"
   Shape shape;       // outermost first, as in memory
@@ -24,23 +22,25 @@ struct GgufShape {
 // A bias may be absent from a file though others of its kind are there: it is zero.
 [[nodiscard]] bool may_be_absent(const std::string& gguf_name);
 
-template <class Tensor>
-struct BasicGgufSlot {
+// Where the values of a tensor live, in Hugging Face's order: a norm or bias, or a matrix.
+struct GgufSlot {
   std::string name;
-  Tensor* tensor;  // where its values live, in Hugging Face's order
+  Buffer<float>* vector = nullptr;
+  WeightMatrix* matrix = nullptr;
   RowOrder order = RowOrder::Same;
 };
-using GgufSlot = BasicGgufSlot<Buffer<float>>;
-using ConstGgufSlot = BasicGgufSlot<const Buffer<float>>;
+struct ConstGgufSlot {
+  std::string name;
+  const Buffer<float>* vector = nullptr;
+  const WeightMatrix* matrix = nullptr;
+  RowOrder order = RowOrder::Same;
+  [[nodiscard]] const Shape& shape() const { return matrix ? matrix->shape() : vector->shape(); }
+};
 [[nodiscard]] std::vector<GgufSlot> gguf_slots(Weights& weights);  // the same tensors in the same order
 [[nodiscard]] std::vector<ConstGgufSlot> gguf_slots(const Weights& weights);
 
-// The source row in GGUF of Hugging Face row `row`, and back. head_dim is even.
-[[nodiscard]] std::int64_t gguf_row(std::int64_t hf_row, std::int64_t head_dim);
-[[nodiscard]] std::int64_t hf_row(std::int64_t gguf_row, std::int64_t head_dim);
-
 // weights.h's functions for GGUF files.
-[[nodiscard]] ModelFile load_gguf(const fs::path& path, HashFile hash);
+[[nodiscard]] ModelFile load_gguf(const fs::path& path, HashFile hash, Residency residency);
 [[nodiscard]] ModelInfo read_gguf_info(const fs::path& path);
 [[nodiscard]] std::string gguf_sha256(const GgufParts& parts);
 

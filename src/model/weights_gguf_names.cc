@@ -27,26 +27,28 @@ std::string layer_name(std::int64_t layer, const LayerTensor& tensor, const char
   return fmt::format("blk.{}.{}.{}", layer, tensor.suffix, part);
 }
 
-template <class Tensor, class AnyWeights>
-std::vector<BasicGgufSlot<Tensor>> all_slots(AnyWeights& weights) {
-  std::vector<BasicGgufSlot<Tensor>> out;
-  out.push_back({"token_embd.weight", &weights.embedding});
+template <class Slot, class AnyWeights>
+std::vector<Slot> all_slots(AnyWeights& weights) {
+  std::vector<Slot> out;
+  out.push_back({.name = "token_embd.weight", .matrix = &weights.embedding});
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     auto& layer = weights.layers[i];
     const auto index = static_cast<std::int64_t>(i);
     for (const LayerTensor& t : kLayerTensors) {
       if (t.linear < 0) {
-        out.push_back({layer_name(index, t), t.linear == kAttentionNorm ? &layer.attention_norm : &layer.mlp_norm});
+        out.push_back({.name = layer_name(index, t),
+                       .vector = t.linear == kAttentionNorm ? &layer.attention_norm : &layer.mlp_norm});
         continue;
       }
       const bool permuted = t.linear == static_cast<int>(Linear::Q) || t.linear == static_cast<int>(Linear::K);
       const RowOrder order = permuted ? RowOrder::PairedHalves : RowOrder::Same;
-      out.push_back({layer_name(index, t), &layer.linear[t.linear], order});
-      if (!layer.bias[t.linear].empty()) out.push_back({layer_name(index, t, "bias"), &layer.bias[t.linear], order});
+      out.push_back({.name = layer_name(index, t), .matrix = &layer.linear[t.linear], .order = order});
+      if (!layer.bias[t.linear].empty())
+        out.push_back({.name = layer_name(index, t, "bias"), .vector = &layer.bias[t.linear], .order = order});
     }
   }
-  out.push_back({"output_norm.weight", &weights.final_norm});
-  if (!weights.lm_head.empty()) out.push_back({"output.weight", &weights.lm_head});
+  out.push_back({.name = "output_norm.weight", .vector = &weights.final_norm});
+  if (!weights.config.tied_embeddings) out.push_back({.name = "output.weight", .matrix = &weights.lm_head});
   return out;
 }
 
@@ -77,11 +79,11 @@ bool may_be_absent(const std::string& gguf_name) {
 }
 
 std::vector<GgufSlot> gguf_slots(Weights& weights) {
-  return all_slots<Buffer<float>>(weights);
+  return all_slots<GgufSlot>(weights);
 }
 
 std::vector<ConstGgufSlot> gguf_slots(const Weights& weights) {
-  return all_slots<const Buffer<float>>(weights);
+  return all_slots<ConstGgufSlot>(weights);
 }
 
 }  // namespace faqsmith

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <system_error>
 #include <unordered_set>
 
@@ -126,6 +127,20 @@ TokenizerSpec read_tokenizer(const fs::path& folder, const LlamaConfig& config) 
   return spec;
 }
 
+WeightMatrix read_matrix(const std::shared_ptr<const HfShards>& shards, const std::string& name, Residency residency) {
+  const auto [file, tensor] = shards->find_tensor(name);
+  WeightMatrix stored({tensor->shape[0], tensor->shape[1]},
+                      {.type = *SafetensorsFile::float_type(*tensor), .bytes = file->data(*tensor), .owner = shards});
+  Buffer<float> values;
+  if (residency == Residency::Float32) values = Buffer<float>(stored.shape());
+  const auto bad = stored.find_non_finite(values.data());
+  stored.release_pages();
+  if (bad)
+    refuse(file->file(), fmt::format("tensor \"{}\" is not a finite number at index {}", name, *bad),
+           "the file is damaged or the training diverged: use another one");
+  return residency == Residency::Float32 ? WeightMatrix(std::move(values)) : std::move(stored);
+}
+
 std::string file_type_name(const HfShards& shards) {
   std::map<std::string, std::uint64_t> bytes;
   for (const auto& [file, tensor] : shards.tensors()) bytes[tensor->dtype] += tensor->n_bytes;
@@ -151,19 +166,22 @@ std::vector<fs::path> hf_tokenizer_files(const fs::path& folder) {
   return out;
 }
 
-ModelFile load_hf_folder(const fs::path& folder, HashFile hash) {
+ModelFile load_hf_folder(const fs::path& folder, HashFile hash, Residency residency) {
   const HfConfig config = read_config(folder);
-  const HfShards shards(folder);
-  check_all_tensors(shards, folder, config.config);
+  const auto shards = std::make_shared<const HfShards>(folder);
+  check_all_tensors(*shards, folder, config.config);
   ModelFile model;
   model.name = config.name;
   model.tokenizer = read_tokenizer(folder, config.config);
-  model.weights = allocate_weights(config.config);
-  for_each_tensor(model.weights, [&](const std::string& name, Buffer<float>& values) {
-    const auto [file, tensor] = shards.find_tensor(name);
+  model.weights = allocate_weights(config.config, Residency::AsStored);
+  for_each_matrix(model.weights, [&](const std::string& name, WeightMatrix& matrix) {
+    matrix = read_matrix(shards, name, residency);
+  });
+  for_each_vector(model.weights, [&](const std::string& name, Buffer<float>& values) {
+    const auto [file, tensor] = shards->find_tensor(name);
     file->read_floats(*tensor, values.data());
   });
-  if (hash == HashFile::Yes) model.sha256 = sha256_of(folder, shards);
+  if (hash == HashFile::Yes) model.sha256 = sha256_of(folder, *shards);
   return model;
 }
 

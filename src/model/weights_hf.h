@@ -11,7 +11,7 @@
 namespace faqsmith {
 
 // weights.h's functions for folders. Throw Error(Io or Input).
-[[nodiscard]] ModelFile load_hf_folder(const fs::path& folder, HashFile hash);
+[[nodiscard]] ModelFile load_hf_folder(const fs::path& folder, HashFile hash, Residency residency);
 [[nodiscard]] ModelInfo read_hf_info(const fs::path& folder);
 [[nodiscard]] std::string hf_folder_sha256(const fs::path& folder);  // over config, weights and tokenizer files
 

@@ -15,8 +15,8 @@ bool is_folder(const fs::path& path) {
 
 }  // namespace
 
-ModelFile load_model(const fs::path& path, HashFile hash) {
-  return is_folder(path) ? load_hf_folder(path, hash) : load_gguf(path, hash);
+ModelFile load_model(const fs::path& path, HashFile hash, Residency residency) {
+  return is_folder(path) ? load_hf_folder(path, hash, residency) : load_gguf(path, hash, residency);
 }
 
 ModelInfo read_model_info(const fs::path& path) {

@@ -1,10 +1,9 @@
 // A model in memory to GGUF: Q and K rows permuted back, norms and biases kept in F32 as llama.cpp wants them.
-#include <algorithm>
-
 #include "formats/gguf.h"
 #include "model/tokenizer_gguf.h"
 #include "model/weights_gguf.h"
 #include "model/weights_gguf_rope.h"
+#include "sys/parallel.h"
 
 namespace faqsmith {
 namespace {
@@ -31,14 +30,25 @@ void add_model_keys(GgufWriter& out, const LlamaConfig& config, const std::strin
   add_rope_scaling(out, config);
 }
 
-void write_permuted(GgufWriter& out, const Buffer<float>& tensor, std::int64_t head_dim) {
-  const std::int64_t n_rows = tensor.shape()[0], row_elements = tensor.size() / n_rows;  // of a bias: 1
-  Buffer<float> permuted(tensor.shape());
-  for (std::int64_t row = 0; row < n_rows; ++row) {
-    const float* from = tensor.data() + hf_row(row, head_dim) * row_elements;
-    std::copy(from, from + row_elements, permuted.data() + row * row_elements);
-  }
-  out.write_tensor({permuted.data(), static_cast<std::size_t>(permuted.size())});
+// One tensor is decoded at a time.
+void write_slot(GgufWriter& out, const ConstGgufSlot& slot, std::int64_t head_dim) {
+  const Shape& shape = slot.shape();
+  const std::int64_t n_rows = shape[0], row_elements = shape.size() / n_rows;  // of a norm or bias: 1
+  Buffer<float> values(shape);
+  const auto write_row = [&](const RowSource& rows, std::int64_t row) {
+    const std::int64_t source = slot.order == RowOrder::PairedHalves ? hf_row(row, head_dim) : row;
+    rows.decode_rows(source, 1, values.data() + row * row_elements);
+  };
+  parallel_for(n_rows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      if (slot.matrix) {
+        write_row(*slot.matrix, row);
+      } else {
+        write_row(MemoryRows(slot.vector->in()), row);
+      }
+    }
+  });
+  out.write_tensor({values.data(), static_cast<std::size_t>(values.size())});
 }
 
 }  // namespace
@@ -54,7 +64,7 @@ void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec
   if (!factors.empty()) out.add_tensor(kRopeFactorsName, {static_cast<std::int64_t>(factors.size())}, GgmlType::F32);
   const std::vector<ConstGgufSlot> slots = gguf_slots(weights);
   for (const ConstGgufSlot& slot : slots) {
-    const Shape& shape = slot.tensor->shape();
+    const Shape& shape = slot.shape();
     std::vector<std::int64_t> dims;
     for (int d = shape.rank - 1; d >= 0; --d) dims.push_back(shape[d]);
     const bool half = type == GgufFloat::F16 && shape.rank == 2;
@@ -63,11 +73,7 @@ void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec
   out.begin(path);
   if (!factors.empty()) out.write_tensor(factors);
   for (const ConstGgufSlot& slot : slots) {
-    if (slot.order == RowOrder::PairedHalves) {
-      write_permuted(out, *slot.tensor, weights.config.head_dim);
-    } else {
-      out.write_tensor({slot.tensor->data(), static_cast<std::size_t>(slot.tensor->size())});
-    }
+    write_slot(out, slot, weights.config.head_dim);
   }
   out.finish();
 }

@@ -11,4 +11,8 @@ inline constexpr std::size_t kHugePageBytes = std::size_t{1} << 21;
 // supported.
 void prefer_huge_pages(void* memory, std::size_t bytes);
 
+// The pages that lie wholly in this range of a read-only file map need not stay in memory: read again, they come back
+// from the file. A hint, like the above.
+void release_mapped(const void* map, std::size_t bytes);
+
 }  // namespace faqsmith
