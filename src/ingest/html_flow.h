@@ -18,7 +18,7 @@ struct FlowBlock {
 // Marks lists of nothing but links, previous/next lines and tables of contents by emptying their text, and counts them.
 void drop_link_lists(std::vector<FlowBlock>& flow, DocumentBuilder& builder);
 
-// Rows of cells while a <table> is read.
+// Rows of cells while a table is read, of HTML or of another format.
 class TableBuilder {
  public:
   void begin_row();

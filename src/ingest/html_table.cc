@@ -60,7 +60,8 @@ void TableBuilder::add_cell(std::vector<FlowBlock> content, int colspan, int row
     cell.is_header = is_header || in_head_;
     cell.is_copy = column > 0;
     if (pending_.size() <= row.size()) pending_.resize(row.size() + 1);
-    pending_[row.size()] = {n_rows - 1, cell.text};
+    // Running text makes a layout table, whose copies are thrown away: none are made of it.
+    pending_[row.size()] = {n_rows - 1, cell.text.size() > kLongCell ? "" : cell.text};
     row.push_back(std::move(cell));
   }
   row[first].content = std::move(content);

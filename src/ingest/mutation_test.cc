@@ -6,6 +6,7 @@
 #include "ingest/html_reader.h"
 #include "ingest/markdown_reader.h"
 #include "ingest/pdf_reader.h"
+#include "ingest/rst_reader.h"
 #include "ingest/text_reader.h"
 #include "text/unicode.h"
 
@@ -42,10 +43,18 @@ const std::string_view kBoxes =
     "yMax=\"712\">7</word></line></block>"
     "</flow></page></doc>";
 
+const std::string_view kRst =
+    "=====\nTitle\n=====\n\n.. |v| replace:: *1*\n.. _low:\n\nSub |v|\n-------\n\nA *b* **c** ``d`` `e <f>`_ "
+    ":ref:`low` [1]_ "
+    "g_ \\*h\n\n- i\n\n  1. j\n     k\n\nl\n  m::\n\n     n\n\n:o: p\n\n-q, --r=S  t\n\n.. note:: u\n   v\n\n.. "
+    "code-block:: w\n   :x:\n\n   y\n\n+---+---+\n| a | b |\n+===+===+\n| c     |\n+---+---+\n\n=== ===\nd   e\n=== "
+    "===\nf   g\n--- ---\n=== ===\n\n.. list-table::\n   :header-rows: 1\n\n   * - h\n     - i\n\n.. csv-table:: j\n   "
+    ":header: k,l\n\n   \"m\",n\n\n.. [1] o\n\n| p\n|  q\n\n>>> r\n";
+
 // Flips, cuts, copies and repeats pieces of seed; sometimes splices in a part of another document.
 std::string mutate(std::string text, Rng& rng) {
-  const std::string_view others[] = {kHtml, kMarkdown, kText, kBoxes, "\xFF\xFE", "\xE2\x80\xAE",
-                                     "<",   "|",       "[",   ">",    "\0"};
+  const std::string_view others[] = {kHtml,          kMarkdown, kText, kBoxes, kRst, "\xFF\xFE",
+                                     "\xE2\x80\xAE", "<",       "|",   "[",    ">",  "\0"};
   const int n_changes = 1 + static_cast<int>(rng.below(8));
   for (int i = 0; i < n_changes && !text.empty(); ++i) {
     const std::size_t at = rng.below(text.size());
@@ -104,6 +113,9 @@ TEST(Mutated, MarkdownIsAlwaysRead) {
 }
 TEST(Mutated, TextIsAlwaysRead) {
   survive(kText, 3, read_text);
+}
+TEST(Mutated, RstIsAlwaysRead) {
+  survive(kRst, 5, read_rst);
 }
 TEST(Mutated, PdfBoxesAreAlwaysRead) {
   survive(kBoxes, 4, [](std::string_view bytes) { return document_of_boxes(parse_pdf_boxes(bytes)); });

@@ -9,6 +9,7 @@
 #include "ingest/html_reader.h"
 #include "ingest/markdown_reader.h"
 #include "ingest/pdf_reader.h"
+#include "ingest/rst_reader.h"
 #include "ingest/text_reader.h"
 
 namespace faqsmith {
@@ -28,6 +29,8 @@ constexpr auto kExtensions = std::to_array<Extension>({
     {".txt", DocumentFormat::Text},
     {".text", DocumentFormat::Text},
     {".pdf", DocumentFormat::Pdf},
+    {".rst", DocumentFormat::Rst},
+    {".rest", DocumentFormat::Rst},
 });
 
 bool looks_like_html(std::string_view bytes) {
@@ -46,6 +49,11 @@ bool looks_like_text(std::string_view bytes) {
   return head.find('\0') == std::string_view::npos && odd * 100 < static_cast<std::ptrdiff_t>(head.size());
 }
 
+// Python's world writes reStructuredText into README.txt too.
+DocumentFormat text_format(std::string_view bytes) {
+  return looks_like_rst(bytes) ? DocumentFormat::Rst : DocumentFormat::Text;
+}
+
 }  // namespace
 
 std::string_view format_name(DocumentFormat format) {
@@ -58,6 +66,8 @@ std::string_view format_name(DocumentFormat format) {
       return "text";
     case DocumentFormat::Pdf:
       return "pdf";
+    case DocumentFormat::Rst:
+      return "rst";
   }
   return "";
 }
@@ -65,12 +75,13 @@ std::string_view format_name(DocumentFormat format) {
 std::optional<DocumentFormat> detect_format(const fs::path& path, std::string_view bytes) {
   const std::string suffix = lower_ascii(path.extension().string());
   for (const Extension& extension : kExtensions) {
-    if (extension.suffix == suffix) return extension.format;
+    if (extension.suffix != suffix) continue;
+    return extension.format == DocumentFormat::Text ? text_format(bytes) : extension.format;
   }
   if (!suffix.empty()) return std::nullopt;  // a name that says what it is: not for us
   if (bytes.starts_with("%PDF-")) return DocumentFormat::Pdf;
   if (looks_like_html(bytes)) return DocumentFormat::Html;
-  if (looks_like_text(bytes)) return DocumentFormat::Text;
+  if (looks_like_text(bytes)) return text_format(bytes);
   return std::nullopt;
 }
 
@@ -88,6 +99,9 @@ Document read_document(const fs::path& path, std::string_view bytes, DocumentFor
       break;
     case DocumentFormat::Pdf:
       document = read_pdf(bytes);
+      break;
+    case DocumentFormat::Rst:
+      document = read_rst(bytes);
       break;
   }
   if (document.blocks.empty()) {

@@ -9,13 +9,13 @@
 
 namespace faqsmith {
 
-enum class DocumentFormat { Markdown, Html, Text, Pdf };
+enum class DocumentFormat { Markdown, Html, Text, Pdf, Rst };
 
 [[nodiscard]] std::string_view format_name(
-    DocumentFormat format);  // "markdown", "html", "text", "pdf": as stored in sources
+    DocumentFormat format);  // "markdown", "html", "text", "pdf", "rst": as stored in sources
 
-// By the file name's extension, else by the first bytes. Nothing: no format that faqsmith reads (images, archives,
-// programs …).
+// By the file name's extension, else by the first bytes; a .txt file is reStructuredText if its text says so. Nothing:
+// no format that faqsmith reads (images, archives, programs …).
 [[nodiscard]] std::optional<DocumentFormat> detect_format(const fs::path& path, std::string_view bytes);
 
 // bytes: the whole file. path is for messages. Throws

@@ -4,19 +4,22 @@
 #include "ingest/html_reader.h"
 #include "ingest/markdown_reader.h"
 #include "ingest/pdf_reader.h"
+#include "ingest/rst_reader.h"
 #include "ingest/text_reader.h"
 #include "text/unicode.h"
 
 namespace {
 
 faqsmith::Document read(int choice, std::string_view bytes) {
-  switch (choice % 4) {
+  switch (choice % 5) {
     case 0:
       return faqsmith::read_html(bytes);
     case 1:
       return faqsmith::read_markdown(bytes);
     case 2:
       return faqsmith::read_text(bytes);
+    case 3:
+      return faqsmith::read_rst(bytes);
     default:
       return faqsmith::document_of_boxes(faqsmith::parse_pdf_boxes(bytes));
   }

@@ -32,6 +32,8 @@ DOCUMENTS = (  # in the order of fuzz_documents.cc
     "<table><tr><th colspan=2>f<tr><td rowspan=2>g<td>h</table><details><summary>Q?</summary>A</details><dl><dt>i<dd>j</dl><pre>k</pre>",
     "---\ntitle: x\n---\n# A\n\n- b\n  - c\n\n|d|e|\n|-|-|\n|f|g|\n\n> h\n\n```\ni\n```\n\n[j](k) **l** m[^1]\n\n[^1]: n\n",
     "A\n===\n\nB\n\n1. c\nd-\ne\n\n    {code}\n\n- f\n\nG?\nh\n",
+    ".. |a| replace:: b\n\nC |a|\n=====\n\n*d* ``e`` `f <g>`_ [1]_\n\n- h\n\n  1. i\n\nj\n  k::\n\n    l\n\n:m: n\n\n-o  p\n\n.. note:: q\n\n"
+    "+--+--+\n|r |s |\n+==+==+\n|t    |\n+--+--+\n\n== ==\nu  v\n== ==\nw  x\n== ==\n\n.. csv-table::\n\n  y,z\n\n.. list-table::\n\n  * - A\n\n.. [1] B\n",
     '<page width="612" height="792"><line><word xMin="72" yMin="60" xMax="99" yMax="72">a-</word></line><line><word xMin="72" '
     'yMin="75" xMax="99" yMax="87">b &lt;</word></line></page></doc>',
 )
