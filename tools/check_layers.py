@@ -15,7 +15,7 @@ LIBRARY_OWNERS = {
     r"cuda.*|cublas.*|cudnn.*|nccl\.h": ("tensor/cuda/", "ops/cuda/"),
     r"openssl/.*|xxhash\.h|spdlog/.*": ("base/",),
     r"unicode/.*": ("text/",),
-    r"libxml/.*|cmark-gfm.*": ("ingest/",),
+    r"libxml/.*|cmark-gfm.*|zip\.h": ("ingest/",),
     r"yaml-cpp/.*": ("app/",),
     r"CLI/.*": ("cli/",),
     r"seccomp\.h": ("sys/",),

@@ -36,6 +36,7 @@ inline constexpr std::string_view kHidden = "hidden";          // cannot be seen
 inline constexpr std::string_view kNavigation = "navigation";  // menus, previous/next, lists of nothing but links
 inline constexpr std::string_view kToc = "toc";                // tables of contents
 inline constexpr std::string_view kFurniture = "furniture";    // page headers, footers and numbers
+inline constexpr std::string_view kDeleted = "deleted";        // tracked changes that take text away
 inline constexpr std::string_view kControls =
     "invisible_characters";                                   // bidi controls, zero-width and other control characters
 inline constexpr std::string_view kInvalid = "invalid_utf8";  // byte sequences replaced by U+FFFD

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "ingest/docx_reader.h"
 #include "ingest/html_reader.h"
 #include "ingest/markdown_reader.h"
 #include "ingest/pdf_reader.h"
@@ -31,6 +32,8 @@ constexpr auto kExtensions = std::to_array<Extension>({
     {".pdf", DocumentFormat::Pdf},
     {".rst", DocumentFormat::Rst},
     {".rest", DocumentFormat::Rst},
+    {".docx", DocumentFormat::Docx},
+    {".docm", DocumentFormat::Docx},
 });
 
 bool looks_like_html(std::string_view bytes) {
@@ -68,6 +71,8 @@ std::string_view format_name(DocumentFormat format) {
       return "pdf";
     case DocumentFormat::Rst:
       return "rst";
+    case DocumentFormat::Docx:
+      return "docx";
   }
   return "";
 }
@@ -102,6 +107,9 @@ Document read_document(const fs::path& path, std::string_view bytes, DocumentFor
       break;
     case DocumentFormat::Rst:
       document = read_rst(bytes);
+      break;
+    case DocumentFormat::Docx:
+      document = read_docx(bytes);
       break;
   }
   if (document.blocks.empty()) {

@@ -9,10 +9,10 @@
 
 namespace faqsmith {
 
-enum class DocumentFormat { Markdown, Html, Text, Pdf, Rst };
+enum class DocumentFormat { Markdown, Html, Text, Pdf, Rst, Docx };
 
 [[nodiscard]] std::string_view format_name(
-    DocumentFormat format);  // "markdown", "html", "text", "pdf", "rst": as stored in sources
+    DocumentFormat format);  // "markdown", "html", "text", "pdf", "rst", "docx": as stored in sources
 
 // By the file name's extension, else by the first bytes; a .txt file is reStructuredText if its text says so. Nothing:
 // no format that faqsmith reads (images, archives, programs …).

@@ -110,7 +110,7 @@ void Collector::find_candidates() {
     std::vector<std::string> names;
     for (const fs::path& input : options_.inputs) names.push_back(input.string());
     throw Error(Kind::User, fmt::format("no document found in {}", join(names, ", ")),
-                "faqsmith reads Markdown, HTML, reStructuredText, plain text and PDF files");
+                "faqsmith reads Markdown, HTML, reStructuredText, Word, plain text and PDF files");
   }
 }
 
