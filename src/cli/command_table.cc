@@ -112,7 +112,8 @@ constexpr Command kCommands[] = {
      "progress, and ends with "
      "the table of base against tuned model and three answered questions. What is up to date is not done again; "
      "stopped at any time, "
-     "the same command goes on. DOCS are files and folders of Markdown, HTML, reStructuredText, Word, text or PDF; without them, those of "
+     "the same command goes on. DOCS are files and folders of Markdown, HTML, reStructuredText, Word, text or PDF; "
+     "without them, those of "
      "faqsmith.yaml.",
      "faqsmith build ./docs -w bot\nfaqsmith build ./docs -w bot --budget 20m      # fit into the time, with less "
      "quality\n"
@@ -138,7 +139,8 @@ constexpr Command kCommands[] = {
      "faqsmith chat -w bot", kChatFlags, run_chat},
 
     {"collect", "Stage by stage", "Read documents into sections", "[DOCS...]", 0, kAnyNumber,
-     "Files and folders of Markdown, HTML, reStructuredText, Word, text and PDF. Unchanged files are skipped; a broken one is reported and the "
+     "Files and folders of Markdown, HTML, reStructuredText, Word, text and PDF. Unchanged files are skipped; a broken "
+     "one is reported and the "
      "others go on.",
      "faqsmith collect ./docs -w bot", kCollectFlags, run_collect_stage},
     {"generate", "Stage by stage", "Write questions and answers from the sections", "", 0, 0,
