@@ -16,9 +16,9 @@
 namespace faqsmith {
 namespace {
 
-constexpr double kFreshPromptShare = 0.45;  // of the teacher's prompts, what the prefix cache does not already hold
-constexpr double kScoredShare = 0.5;        // of the teacher's wordings, what the rules leave to be measured
-constexpr double kKeptShare = 0.25;         // of the teacher's wordings, what passes the gates
+constexpr double kHalfFull = 1.5;           // generation's batches run empty at their ends: measured against a full one
+constexpr double kScoredShare = 0.3;        // of the teacher's wordings, what the rules leave to be measured
+constexpr double kKeptShare = 0.15;         // of the teacher's wordings, what passes the gates
 constexpr double kFormsPerFact = 1.8;       // the document's own question and its plain forms
 constexpr double kRuleShare = 0.7;          // of the wordings by rule, what is kept
 constexpr double kRewordedShare = 0.85;     // of the training rows, those in other words than the document's
@@ -166,8 +166,7 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
   add("generate",
       fmt::format("{} wordings of {} facts, {} new tokens", human_count(static_cast<double>(generated.n_requests)),
                   generated.n_facts, human_count(out.generated_tokens)),
-      out.generated_tokens / speed.write +
-          kFreshPromptShare * static_cast<double>(generated.n_prompt_tokens) / speed.read);
+      kHalfFull * (out.generated_tokens / speed.write + static_cast<double>(generated.n_prompt_tokens) / speed.read));
   add("curate", fmt::format("{} likelihoods", human_count(counts.scored)), counts.scored * kScoredTokens / speed.read);
   add("train",
       fmt::format("{} steps, {} tokens, {} fine-tuning", training.steps, human_count(training.tokens),

@@ -277,14 +277,12 @@ GenerateForecast forecast_generate(Workspace& workspace, const GenerateOptions& 
   }
   const bool constrained = teacher.n_parameters() >= kJsonTeacherParameters;
   for (const WordingBatch& batch : batches_of(by_source, options)) {
-    for (const WordingRequest& request : wording_requests(batch, options, constrained)) {
-      ++forecast.n_requests;
-      // Bytes over four is near enough for a forecast; counting every prompt exactly would cost seconds.
-      for (const Message& message : request.chat.messages)
-        forecast.n_prompt_tokens += static_cast<std::int64_t>(message.text.size() / 4 + 5);
-    }
+    const std::vector<WordingRequest> requests = wording_requests(batch, options, constrained);
+    forecast.n_requests += static_cast<std::int64_t>(requests.size());
+    // Bytes over four is near enough for a forecast; counting every prompt exactly would cost seconds.
+    forecast.n_prompt_tokens += static_cast<std::int64_t>(fresh_prompt_bytes(requests) / 4);
   }
-  forecast.n_new_tokens = forecast.n_requests * 17;  // measured mean length of a small teacher's question
+  forecast.n_new_tokens = forecast.n_requests * 22;  // measured mean length of a small teacher's question
   return forecast;
 }
 

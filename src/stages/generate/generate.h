@@ -31,7 +31,7 @@ struct GenerateOptions {
 
 struct GenerateForecast {
   std::int64_t n_facts = 0, n_harvested = 0, n_requests = 0;
-  std::int64_t n_prompt_tokens = 0;  // before prefix sharing
+  std::int64_t n_prompt_tokens = 0;  // after prefix sharing: what is read afresh
   std::int64_t n_new_tokens = 0;     // expected
   std::int64_t n_answer_tokens = 0;  // of the facts' answers, each once
 };

@@ -156,6 +156,16 @@ TEST(Generate, ForecastEqualsWhatIsAsked) {
   EXPECT_GT(forecast.n_prompt_tokens, 0);
 }
 
+TEST(WordingRequests, ReadWhatPromptsShareOnce) {
+  std::vector<WordingRequest> requests(3);
+  requests[0].chat.messages = {{Role::System, "one beginning"}, {Role::User, "first"}};
+  requests[1].chat.messages = {{Role::System, "one beginning"}, {Role::User, "first"}};
+  requests[2].chat.messages = {{Role::System, "one beginning"}, {Role::User, "fourth"}};
+  // "first" and "fourth" part after their "f"; each message ends with one byte.
+  EXPECT_EQ(fresh_prompt_bytes(requests), std::string("one beginning\nfirst\n").size() + std::string("ourth\n").size());
+  EXPECT_EQ(fresh_prompt_bytes({}), 0u);
+}
+
 TEST(WordingRequests, SteerByExamplesAndDifferInSeed) {
   GenerateOptions options = small_options();
   options.example_questions = {"why wont it start"};

@@ -1,7 +1,9 @@
 // Requests and replies of the wording batches.
 #include "stages/generate/wordings.h"
 
+#include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "base/hash.h"
 #include "base/rng.h"
@@ -60,6 +62,26 @@ std::vector<WordingRequest> wording_requests(const WordingBatch& batch, const Ge
     }
   }
   return requests;
+}
+
+std::size_t fresh_prompt_bytes(const std::vector<WordingRequest>& requests) {
+  std::vector<std::string> prompts;
+  for (const WordingRequest& request : requests) {
+    std::string& prompt = prompts.emplace_back();
+    for (const Message& message : request.chat.messages) {
+      prompt += message.text;
+      prompt += '\n';
+    }
+  }
+  std::sort(prompts.begin(), prompts.end());
+  std::size_t fresh = 0;
+  std::string_view before;
+  for (const std::string& prompt : prompts) {
+    const auto [at, other] = std::mismatch(prompt.begin(), prompt.end(), before.begin(), before.end());
+    fresh += static_cast<std::size_t>(prompt.end() - at);
+    before = prompt;
+  }
+  return fresh;
 }
 
 ReadReply read_reply(const ChatReply& reply, const FactToWord& fact, bool constrained) {

@@ -29,6 +29,8 @@ struct WordingBatch {
 // samples_per_fact requests a fact; a pure function of its arguments.
 [[nodiscard]] std::vector<WordingRequest> wording_requests(const WordingBatch& batch, const GenerateOptions& options,
                                                            bool constrained);
+// Bytes of their prompts that a model must read when prompts which begin alike share that beginning.
+[[nodiscard]] std::size_t fresh_prompt_bytes(const std::vector<WordingRequest>& requests);
 
 // What became of one reply. outcome: kept (question is set), rejected or failed (reason is set).
 struct ReadReply {
