@@ -50,8 +50,9 @@ bench: test-deps ## training and inference against their peers on this machine
 results: test-deps ## make demo, parity, bench and the rest again and rewrite docs/RESULTS.md
 	@python3 tools/results.py
 
-crash: build ## the long kill -9 campaign
-	@FAQSMITH_KILLS=100 tools/crash.sh
+crash: test-deps ## the long campaigns: kill -9, failing writes, power loss, full disks
+	@cmake --preset release >/dev/null && cmake --build $(RELEASE) -j $(JOBS) --target faqsmith io_faults -- --quiet
+	@tools/crash.sh
 
 fuzz: ## libFuzzer on each parser, FUZZ_SECONDS each (default 600)
 	@tools/install_deps.sh fuzz

@@ -7,6 +7,10 @@ foreach(helper ${helpers})
   target_link_libraries(${name} PRIVATE faqsmith_model faqsmith_ingest nlohmann_json::nlohmann_json)
 endforeach()
 
+# A library that scripts preload into the binary: FAQSMITH_HELPERS/libio_faults.so.
+add_library(io_faults SHARED ${PROJECT_SOURCE_DIR}/tests/io_faults.cc)
+target_link_libraries(io_faults PRIVATE ${CMAKE_DL_LIBS})
+
 file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_test.sh ${PROJECT_SOURCE_DIR}/tests/*_test.py)
 foreach(script ${scripts})
   get_filename_component(name ${script} NAME_WE)

@@ -3,13 +3,17 @@
 Two workspaces that dump equally hold the same sections, facts, pairs, journal, answers and the same bytes of checkpoints.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
+import signal
 import sqlite3
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import tiny_model
@@ -58,12 +62,12 @@ def write_pdf(path, lines):
     path.write_bytes(out + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % table)
 
 
-def write_fixture(folder):
+def write_fixture(folder, n_subjects=len(SUBJECTS)):
     """docs/ and model.gguf under folder; the same bytes each time."""
     docs = folder / "docs"
     docs.mkdir(parents=True)
     everything = ""
-    for s, subject in enumerate(SUBJECTS):
+    for s, subject in enumerate(SUBJECTS[:n_subjects]):
         text = f"# The {subject}\n\n"
         for q, (question, answer) in enumerate(QUESTIONS):
             text += f"## {question.format(subject)}\n\n{answer.format(subject, 3 + 5 * s + 7 * q)}\n\n"
@@ -73,11 +77,11 @@ def write_fixture(folder):
     tiny_model.write_model(folder / "model.gguf", everything)
 
 
-def command(stage, fixture, workspace):
+def command(stage, fixture, workspace, settings=None):
     words = [BINARY, stage, "-w", str(workspace), "--quiet", "--set", f"model={fixture / 'model.gguf'}"]
     if stage in ("collect", "build"):
         words.insert(2, str(fixture / "docs"))
-    for key, value in SETTINGS.items():
+    for key, value in (SETTINGS | (settings or {})).items():
         words += ["--set", f"{key}={value}"]
     return words
 
@@ -91,6 +95,75 @@ def must_run(stage, fixture, workspace):
     if done.returncode != 0:
         print(f"{stage} failed with {done.returncode}\n{done.stdout}{done.stderr}")
         sys.exit(1)
+
+
+def kill_once(words, delay):
+    """Starts a command, kills it after delay seconds. False: it had ended before."""
+    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        child.wait(timeout=delay)
+        if child.returncode != 0:
+            print(f"{words[1]} ended with {child.returncode} before it was killed")
+            sys.exit(1)
+        return False
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        return True
+
+
+class Operation:
+    """What io_faults.cc records of one: name (create write truncate sync rename exchange remove mkdir nothing), inode, offset, data, path, target."""
+
+    def __init__(self, name, inode, offset, data, path, target):
+        self.name, self.inode, self.offset, self.data, self.path, self.target = name, inode, offset, data, path, target
+
+
+def read_operations(data):
+    operations, at = [], 0
+    while at < len(data):
+        end = data.index(b"\n", at)
+        name, inode, offset, n_bytes, path, target = data[at:end].split(b"\t")
+        n = int(n_bytes)
+        operations.append(Operation(name.decode(), int(inode), int(offset), data[end + 1 : end + 1 + n], path.decode(), target.decode()))
+        at = end + 1 + n + 1
+    return operations
+
+
+class Fixture:
+    """Documents, a model and one workspace, whose path is always the same: some stages' keys hold it."""
+
+    def __init__(self, folder, n_subjects):
+        self.folder, self.workspace = folder, folder / "w"
+        self.shim = Path(os.environ["FAQSMITH_HELPERS"]) / "libio_faults.so"
+        write_fixture(folder, n_subjects)
+
+    def run(self, stage, settings, *words, **environment):
+        """words: more of the command line. environment: of io_faults.cc; without any, the plain binary runs."""
+        extra = {name: str(value) for name, value in environment.items()}
+        if extra:
+            extra["LD_PRELOAD"] = str(self.shim)
+        return subprocess.run([*command(stage, self.folder, self.workspace, settings), *words], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, env=os.environ | extra)  # fmt: skip
+
+    def must_run(self, stage, settings, **environment):
+        done = self.run(stage, settings, **environment)
+        if done.returncode != 0:
+            print(f"{stage} failed with {done.returncode}\n{done.stdout}{done.stderr}")
+            sys.exit(1)
+
+    def hold_out_validation(self):
+        """The random teacher's wordings pass no gate, so split finds nothing to validate with: every seventh training row will do."""
+        with contextlib.closing(sqlite3.connect(self.workspace / "faqsmith.db")) as db:
+            db.execute("UPDATE pairs SET part = 'validation' WHERE part = 'train' AND id % 7 = 0")
+            db.commit()
+
+    def record(self, stage, settings):
+        """The operations of an undisturbed run, in order."""
+        file = self.folder / "operations"
+        file.unlink(missing_ok=True)
+        self.must_run(stage, settings, IO_ROOT=self.workspace, IO_RECORD=file)
+        return read_operations(file.read_bytes())
 
 
 TABLES = {
@@ -109,16 +182,35 @@ TABLES = {
 MAY_DIFFER = {"report.html", "report.json"}  # they show times
 
 
-def dump(workspace):
+def dump_tables(workspace):
+    """Read from a copy: even a connection that only reads would leave its own files in the workspace."""
     out = {}
-    with sqlite3.connect(f"file:{workspace}/faqsmith.db?mode=ro", uri=True) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], f"{workspace}: damaged database"
-        for table, query in TABLES.items():
-            for row in sorted(map(repr, db.execute(query))):
-                out.setdefault(table, []).append(row)
-    for path in sorted((workspace / "runs").rglob("*")):
-        if not path.is_file() or path.name in MAY_DIFFER:
-            continue
+    with tempfile.TemporaryDirectory(prefix="faqsmith-dump-") as copy:
+        for name in ("faqsmith.db", "faqsmith.db-wal"):
+            if (workspace / name).exists():
+                shutil.copy(workspace / name, copy)
+        with contextlib.closing(sqlite3.connect(f"{copy}/faqsmith.db")) as db:
+            assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], f"{workspace}: damaged database"
+            for table, query in TABLES.items():
+                for row in sorted(map(repr, db.execute(query))):
+                    out.setdefault(table, []).append(row)
+    return out
+
+
+def files_of(workspace):
+    """What is compared of a workspace, beside its database."""
+    for folder in ("runs", "export"):
+        yield from (path for path in sorted((workspace / folder).rglob("*")) if path.is_file() and path.name not in MAY_DIFFER)
+
+
+def dump_files(workspace):
+    """The files' hashes, half-written ones too."""
+    return {str(path.relative_to(workspace)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files_of(workspace)}
+
+
+def dump(workspace):
+    out = dump_tables(workspace)
+    for path in files_of(workspace):
         name = str(path.relative_to(workspace))
         if path.name == "metrics.jsonl":
             lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -154,3 +246,19 @@ def differences(wanted, found):
         else:
             lines.append(f"{name}: wanted {str(a)[:80]}, found {str(b)[:80]}")
     return lines
+
+
+def lost(before, between, after):
+    """Rows and files that stood before a failed run and stand after it was mended, but not in between."""
+    lines = []
+    for name, old in before.items():
+        if isinstance(old, list):
+            kept, found = set(after.get(name, [])), set(between.get(name, []))
+            lines += [f"{name} lost {row[:80]}" for row in old if row in kept and row not in found]
+        elif after.get(name) == old != between.get(name):
+            lines.append(f"{name} lost")
+    return lines
+
+
+def everything(workspace):
+    return dump_tables(workspace) | dump_files(workspace)

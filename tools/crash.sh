@@ -1,16 +1,34 @@
 #!/usr/bin/env bash
-# The long crash campaign behind `make crash`: many kills in each stage with several seeds, full and LoRA training, and disks of many sizes.
-# FAQSMITH_KILLS (default 100) kills a stage are shared among FAQSMITH_KILL_SEEDS (default "1 2 3 4").
+# The long crash campaigns behind `make crash`. Each part of its own: tools/crash.sh [kills|resume|faults|power|disk]...
+#   kills    kill -9 at random instants of each stage, full and LoRA training; FAQSMITH_KILLS (default 100) a stage and method,
+#            shared among FAQSMITH_KILL_SEEDS (default "1 2 3 4")
+#   resume   20 kills that hit a training of each kind: full, LoRA, rsLoRA, DoRA
+#   faults   each write, fsync, rename, … of each stage fails, by ENOSPC, EIO and EROFS
+#   power    unsynced writes are lost after each operation of each stage
+#   disk     disks of many sizes fill up
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export FAQSMITH="${FAQSMITH:-$PWD/build/release/faqsmith}"
+export FAQSMITH="${FAQSMITH:-$PWD/build/release/faqsmith}" FAQSMITH_HELPERS="${FAQSMITH_HELPERS:-$PWD/build/release}"
 python=${FAQSMITH_PYTHON:-$(tools/test_python.sh test)}
-kills=${FAQSMITH_KILLS:-100}
-read -ra seeds <<<"${FAQSMITH_KILL_SEEDS:-1 2 3 4}"
-for seed in "${seeds[@]}"; do
-  for method in full lora; do
-    FAQSMITH_CRASH_SET="train.method=$method threads=2" FAQSMITH_KILLS=$(((kills + ${#seeds[@]} - 1) / ${#seeds[@]})) \
-      FAQSMITH_KILL_SEED=$seed "$python" tests/kill_test.py
+
+kills() {
+  local kills=${FAQSMITH_KILLS:-100} seeds seed method
+  read -ra seeds <<<"${FAQSMITH_KILL_SEEDS:-1 2 3 4}"
+  for seed in "${seeds[@]}"; do
+    for method in full lora; do
+      FAQSMITH_CRASH_SET="train.method=$method threads=2" FAQSMITH_KILLS=$(((kills + ${#seeds[@]} - 1) / ${#seeds[@]})) \
+        FAQSMITH_KILL_SEED=$seed "$python" tests/kill_test.py
+    done
   done
+}
+resume() { FAQSMITH_KILLS=20 "$python" tests/resume_test.py; }
+faults() { FAQSMITH_IO_EVERY=1 "$python" tests/io_fault_test.py; }
+power() { FAQSMITH_POWER_EVERY=1 "$python" tests/power_loss_test.py; }
+disk() { FAQSMITH_DISK_KIB=$(seq -s, 50 150 4000) "$python" tests/disk_full_test.py; }
+
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(kills resume faults power disk)
+for part in "${parts[@]}"; do
+  echo "== $part"
+  "$part"
 done
-FAQSMITH_DISK_KIB=$(seq -s, 50 150 4000) "$python" tests/disk_full_test.py

@@ -17,6 +17,7 @@
 #include "cli/reporters.h"
 #include "cli/version.h"
 #include "sys/interrupt.h"
+#include "sys/io_error.h"
 #include "sys/map_guard.h"
 #include "sys/parallel.h"
 
@@ -134,6 +135,8 @@ int run_cli(int argc, char** argv) {
     return report_error(Error(Kind::Device, "there is not enough memory",
                               "close other programs, or lower train.tokens_per_step and generate.batch"),
                         json);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report_error(io_error(error.code().value(), "use", error.path1()), json);
   } catch (const std::exception& error) {
     return report_error(Error(Kind::Internal, fmt::format("unexpected: {}", error.what()),
                               "this is a bug of faqsmith: please report it"),

@@ -11,20 +11,12 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "sys/folder.h"
 
 namespace faqsmith {
 namespace {
 
 constexpr const char* kDatabaseName = "faqsmith.db";
-
-void make_folder(const fs::path& folder) {
-  std::error_code code;
-  fs::create_directories(folder, code);
-  if (code) {
-    throw Error(Kind::Io, fmt::format("cannot make the folder {}: {}", folder.string(), code.message()),
-                "choose a workspace folder that you may write to, with -w FOLDER");
-  }
-}
 
 std::string holder(int fd) {
   char text[32] = {};
@@ -61,10 +53,10 @@ Workspace::Workspace(const fs::path& folder, Mode mode) : folder_(folder) {
     throw Error(Kind::User, fmt::format("{} is no faqsmith workspace", folder.string()),
                 fmt::format("make one with: faqsmith build DOCUMENTS -w {}", folder.string()));
   }
-  make_folder(folder);
+  make_folders(folder);
   lock_fd_ = take_lock(folder);
   try {
-    make_folder(runs());
+    make_folders(runs());
     db_ = std::make_unique<Database>(folder / kDatabaseName);
   } catch (...) {
     ::close(lock_fd_);

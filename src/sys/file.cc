@@ -8,24 +8,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "sys/folder.h"
+#include "sys/io_error.h"
 #include "sys/map_guard.h"
 
 namespace faqsmith {
 namespace {
-
-[[noreturn]] void throw_errno(std::string_view doing, const fs::path& path) {
-  const int code = errno;
-  const char* hint = "check that the path exists and that you may read it";
-  if (code == ENOSPC || code == EDQUOT)
-    hint = "free some disk space and run the same command again: finished work is kept";
-  if (code == EROFS || code == EACCES || code == EPERM) hint = "choose a folder that you may write to";
-  throw Error(Kind::Io, fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(code)), hint);
-}
 
 int open_or_throw(const fs::path& path, int flags, std::string_view doing) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
@@ -38,14 +30,6 @@ std::size_t regular_size(int fd, const fs::path& path) {
   if (::fstat(fd, &info) != 0) throw_errno("stat", path);
   if (!S_ISREG(info.st_mode)) throw Error(Kind::Input, path.string() + " is not a regular file", "name a file");
   return static_cast<std::size_t>(info.st_size);
-}
-
-void sync_folder(const fs::path& file) {
-  fs::path folder = file.parent_path();
-  if (folder.empty()) folder = ".";
-  const int fd = open_or_throw(folder, O_RDONLY | O_DIRECTORY, "open the folder");
-  ::fsync(fd);  // some file systems refuse it for folders; the rename itself is still ordered
-  ::close(fd);
 }
 
 }  // namespace
@@ -139,7 +123,7 @@ void AtomicFile::commit() {
   const int fd = std::exchange(fd_, -1);
   if (::close(fd) != 0) throw_errno("close", temporary_);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_errno("rename to", path_);
-  sync_folder(path_);
+  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".");
 }
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {

@@ -1,15 +1,14 @@
 // Writing, checking and reading checkpoint folders.
 #include "train/checkpoint.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 
 #include "base/hash.h"
 #include "formats/safetensors.h"
+#include "sys/folder.h"
 #include "train/checkpoint_manifest.h"
 
 namespace faqsmith {
@@ -18,16 +17,10 @@ namespace {
 constexpr const char* kWeightsFile = "weights.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kManifestFile = "manifest.json";
+constexpr const char* kAside = ".writing-";  // before the name of a checkpoint that is not whole yet
 
 std::string prefix_of(CheckpointKind kind) {
   return kind == CheckpointKind::Last ? "last-" : "best-";
-}
-
-void sync_folder(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw Error(Kind::Io, "cannot open the folder " + folder.string(), "check that you may write to it");
-  ::fsync(fd);  // some file systems refuse it for folders; the rename itself is still ordered
-  ::close(fd);
 }
 
 std::vector<std::int64_t> dims_of(const Shape& shape) {
@@ -85,18 +78,19 @@ void prune(const fs::path& run, CheckpointKind kind, bool finished) {
   // While a run goes on, the last but one stays, in case the last is damaged; at its end the best does that duty.
   const std::size_t keep = kind == CheckpointKind::Last && !(finished && has_best) ? 2 : 1;
   const auto folders = list_checkpoints(run, kind);
-  for (std::size_t i = keep; i < folders.size(); ++i) fs::remove_all(folders[i]);
+  for (std::size_t i = keep; i < folders.size(); ++i) remove_tree(folders[i]);
+  if (folders.size() > keep) sync_folder(run);
 }
 
 }  // namespace
 
 void write_checkpoint(const fs::path& run, CheckpointKind kind, const Manifest& manifest,
                       const std::vector<TrainedTensor>& tensors, const std::vector<Moments>* moments) {
-  fs::create_directories(run);
+  make_folders(run);
   const fs::path target = run / fmt::format("{}{:08}", prefix_of(kind), manifest.state.step);
-  const fs::path aside = run / (".writing-" + target.filename().string());
-  fs::remove_all(aside);
-  fs::create_directories(aside);
+  const fs::path aside = run / (kAside + target.filename().string());
+  remove_tree(aside);
+  make_folders(aside);
   std::vector<SafeTensorToWrite> list;
   for (const TrainedTensor& tensor : tensors)
     list.push_back(to_write(tensor.name, tensor.value.shape, tensor.value.data));
@@ -113,11 +107,17 @@ void write_checkpoint(const fs::path& run, CheckpointKind kind, const Manifest& 
     files[kOptimizerFile] = sha256_file(aside / kOptimizerFile);
   }
   write_file_atomic(aside / kManifestFile, manifest_to_json(manifest, files));
-  sync_folder(aside);
-  fs::remove_all(target);  // the same step again: a run that was set back
-  fs::rename(aside, target);
-  sync_folder(run);
+  replace_path(aside, target);  // the name may be there: the same step again, of a run that was set back
   prune(run, kind, manifest.state.finished);
+}
+
+void tidy_checkpoints(const fs::path& run, bool finished) {
+  std::vector<fs::path> half_written;
+  for (const auto& entry : fs::directory_iterator(run)) {
+    if (entry.path().filename().string().starts_with(kAside)) half_written.push_back(entry.path());
+  }
+  for (const fs::path& folder : half_written) remove_tree(folder);
+  for (const CheckpointKind kind : {CheckpointKind::Last, CheckpointKind::Best}) prune(run, kind, finished);
 }
 
 std::vector<fs::path> list_checkpoints(const fs::path& run, CheckpointKind kind) {

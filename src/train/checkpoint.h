@@ -50,6 +50,9 @@ enum class CheckpointKind { Last, Best };
 void write_checkpoint(const fs::path& run, CheckpointKind kind, const Manifest& manifest,
                       const std::vector<TrainedTensor>& tensors, const std::vector<Moments>* moments);
 
+// Removes what a killed run left in its folder: checkpoints that are half written or that a newer one replaced.
+void tidy_checkpoints(const fs::path& run, bool finished);
+
 // Folders of one kind, newest first.
 [[nodiscard]] std::vector<fs::path> list_checkpoints(const fs::path& run, CheckpointKind kind);
 

@@ -3,11 +3,22 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/hash.h"
+
 namespace faqsmith {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
+constexpr int kFormatWithoutHash = 1;  // of earlier versions
+constexpr const char* kHashKey = "sha256";
+constexpr const char* kOlderIsUsed = "an older checkpoint is used if there is one";
+
+// Of the content, not of the layout: white space says nothing.
+std::string hash_without(Json json, const char* key) {
+  json.erase(key);
+  return sha256_hex(json.dump());
+}
 
 Json state_to_json(const TrainState& s) {
   return {{"step", s.step},
@@ -143,23 +154,27 @@ LoraConfig lora_from_json(const Json& j, const std::string& file) {
 }  // namespace
 
 std::string manifest_to_json(const Manifest& m, const FileHashes& files) {
-  const Json json = {{"format", kFormat},
-                     {"fingerprint", m.fingerprint},
-                     {"base", {{"name", m.base_name}, {"sha256", m.base_sha256}}},
-                     {"method", method_name(m.method)},
-                     {"lora", lora_to_json(m.lora)},
-                     {"config", config_to_json(m.config)},
-                     {"options", Json::parse(m.options)},
-                     {"state", state_to_json(m.state)},
-                     {"files", files}};
+  Json json = {{"format", kFormat},
+               {"fingerprint", m.fingerprint},
+               {"base", {{"name", m.base_name}, {"sha256", m.base_sha256}}},
+               {"method", method_name(m.method)},
+               {"lora", lora_to_json(m.lora)},
+               {"config", config_to_json(m.config)},
+               {"options", Json::parse(m.options)},
+               {"state", state_to_json(m.state)},
+               {"files", files}};
+  json[kHashKey] = hash_without(json, kHashKey);
   return json.dump(2) + "\n";
 }
 
 Manifest manifest_from_json(const std::string& text, const std::string& file, FileHashes& files) {
   try {
     const Json json = Json::parse(text);
-    if (json.at("format") != kFormat)
+    const bool hashed = json.at("format") == kFormat;
+    if (!hashed && json.at("format") != kFormatWithoutHash)
       throw Error(Kind::Input, file + " has a format that this program does not know", "use the program that wrote it");
+    if (hashed && json.at(kHashKey) != hash_without(json, kHashKey))
+      throw Error(Kind::Input, file + " is damaged: its own SHA-256 is another", kOlderIsUsed);
     Manifest m;
     m.fingerprint = json.at("fingerprint");
     m.base_name = json.at("base").at("name");
@@ -171,8 +186,12 @@ Manifest manifest_from_json(const std::string& text, const std::string& file, Fi
     m.state = state_from_json(json.at("state"));
     files = json.at("files").get<FileHashes>();
     return m;
+  } catch (const nlohmann::json::parse_error& e) {
+    // Its own text shows the damaged bytes, which are no text for a terminal.
+    throw Error(Kind::Input, file + " is damaged: it is no JSON from byte " + std::to_string(e.byte) + " on",
+                kOlderIsUsed);
   } catch (const nlohmann::json::exception& e) {
-    throw Error(Kind::Input, file + " is damaged: " + e.what(), "an older checkpoint is used if there is one");
+    throw Error(Kind::Input, file + " is damaged: " + e.what(), kOlderIsUsed);
   }
 }
 

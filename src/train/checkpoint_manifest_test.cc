@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/hash.h"
+
 namespace faqsmith {
 namespace {
 
@@ -47,6 +49,8 @@ TEST(CheckpointManifest, KeepsEveryFieldOfTheShape) {
 TEST(CheckpointManifest, OlderOnesHaveAPlainModel) {
   Manifest written = manifest();
   auto json = nlohmann::ordered_json::parse(manifest_to_json(written, {}));
+  json["format"] = 1;  // which had no hash of itself
+  json.erase("sha256");
   for (const char* key : {"rope_scaling", "attention_bias", "mlp_bias", "sliding_window"}) json["config"].erase(key);
   FileHashes files;
   const LlamaConfig read = manifest_from_json(json.dump(), "manifest.json", files).config;
@@ -54,6 +58,25 @@ TEST(CheckpointManifest, OlderOnesHaveAPlainModel) {
   EXPECT_FALSE(read.attention_bias || read.mlp_bias);
   EXPECT_EQ(read.sliding_window, 0);
   EXPECT_EQ(read.hidden_size, 32);
+}
+
+TEST(CheckpointManifest, AnyFlippedBitIsNoticedOrChangesNothing) {
+  const std::string text = manifest_to_json(manifest(), {{"weights.safetensors", sha256_hex("weights")}});
+  std::size_t n_noticed = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string flipped = text;
+      flipped[i] = static_cast<char>(flipped[i] ^ (1 << bit));
+      FileHashes files;
+      try {
+        const Manifest read = manifest_from_json(flipped, "manifest.json", files);
+        EXPECT_EQ(manifest_to_json(read, files), text) << "byte " << i << ", bit " << bit;
+      } catch (const Error&) {
+        ++n_noticed;
+      }
+    }
+  }
+  EXPECT_GT(n_noticed, text.size() * 6);  // the rest fell into white space
 }
 
 }  // namespace

@@ -1,15 +1,10 @@
 // Protocol buffers by hand: an event has four fields, and a library for them would be larger than this file.
 #include "train/event_file.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
 #include <cstring>
 #include <optional>
-
-#include "base/error.h"
 
 namespace faqsmith {
 namespace {
@@ -96,6 +91,13 @@ double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+const fs::path& trimmed(const fs::path& path, std::int64_t last_step) {
+  std::string kept;
+  if (last_step > 0 && fs::exists(path)) kept = kept_records(read_file(path), last_step);
+  write_file_atomic(path, event_file_start(now()) + kept);
+  return path;
+}
+
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes) {
@@ -135,24 +137,10 @@ std::string event_record(double wall_time, std::int64_t step, std::span<const Sc
   return framed(event);
 }
 
-EventFile::EventFile(fs::path path, std::int64_t last_step) : path_(std::move(path)) {
-  std::string kept;
-  if (last_step > 0 && fs::exists(path_)) kept = kept_records(read_file(path_), last_step);
-  write_file_atomic(path_, event_file_start(now()) + kept);
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd_ < 0) throw Error(Kind::Io, "cannot write " + path_.string(), "check that you may write to this folder");
-}
-
-EventFile::~EventFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
+EventFile::EventFile(const fs::path& path, std::int64_t last_step) : file_(trimmed(path, last_step)) {}
 
 void EventFile::add(std::int64_t step, std::span<const Scalar> scalars) {
-  const std::string record = event_record(now(), step, scalars);
-  if (::write(fd_, record.data(), record.size()) != static_cast<ssize_t>(record.size())) {
-    throw Error(Kind::Io, "cannot write " + path_.string(),
-                "free some disk space and run the same command again: finished work is kept");
-  }
+  file_.append(event_record(now(), step, scalars));
 }
 
 }  // namespace faqsmith

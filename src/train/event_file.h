@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "sys/file.h"
+#include "sys/append_file.h"
 
 namespace faqsmith {
 
@@ -25,15 +25,12 @@ struct Scalar {
 class EventFile {
  public:
   // Keeps the records of steps <= last_step. Throws Error(Io).
-  EventFile(fs::path path, std::int64_t last_step);
-  ~EventFile();
-  EventFile(const EventFile&) = delete;
-  EventFile& operator=(const EventFile&) = delete;
+  EventFile(const fs::path& path, std::int64_t last_step);
   void add(std::int64_t step, std::span<const Scalar> scalars);
+  void sync() { file_.sync(); }
 
  private:
-  fs::path path_;
-  int fd_ = -1;
+  AppendFile file_;
 };
 
 }  // namespace faqsmith

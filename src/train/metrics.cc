@@ -1,13 +1,9 @@
 // Appends JSON lines; trims the file on resume.
 #include "train/metrics.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
 #include "base/strings.h"
 
 namespace faqsmith {
@@ -32,25 +28,15 @@ std::string kept_lines(const fs::path& path, std::int64_t last_step) {
   return kept;
 }
 
+const fs::path& trimmed(const fs::path& path, std::int64_t last_step) {
+  write_file_atomic(path, kept_lines(path, last_step));
+  return path;
+}
+
 }  // namespace
 
-MetricsFile::MetricsFile(fs::path path, std::int64_t last_step)
-    : path_(std::move(path)), events_(path_.parent_path() / kEventFile, last_step) {
-  write_file_atomic(path_, kept_lines(path_, last_step));
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd_ < 0) throw Error(Kind::Io, "cannot write " + path_.string(), "check that you may write to this folder");
-}
-
-MetricsFile::~MetricsFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-void MetricsFile::append(const std::string& line) {
-  if (::write(fd_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-    throw Error(Kind::Io, "cannot write " + path_.string(),
-                "free some disk space and run the same command again: finished work is kept");
-  }
-}
+MetricsFile::MetricsFile(const fs::path& path, std::int64_t last_step)
+    : lines_(trimmed(path, last_step)), events_(path.parent_path() / kEventFile, last_step) {}
 
 void MetricsFile::step(const StepMetrics& m) {
   Json json = {{"step", m.step},
@@ -59,7 +45,7 @@ void MetricsFile::step(const StepMetrics& m) {
                {"gradient_norm", number(m.gradient_norm)},
                {"tokens_per_second", std::round(m.tokens_per_second)}};
   if (m.skipped) json["skipped"] = true;
-  append(json.dump() + "\n");
+  lines_.append(json.dump() + "\n");
   const Scalar scalars[] = {{"train/loss", static_cast<float>(m.loss)},
                             {"train/learning_rate", static_cast<float>(m.learning_rate)},
                             {"train/gradient_norm", static_cast<float>(m.gradient_norm)},
@@ -70,11 +56,16 @@ void MetricsFile::step(const StepMetrics& m) {
 void MetricsFile::validation(std::int64_t step, double loss) {
   const Scalar scalars[] = {{"validation/loss", static_cast<float>(loss)}};
   events_.add(step, scalars);
-  append(Json({{"step", step}, {"validation_loss", number(loss)}}).dump() + "\n");
+  lines_.append(Json({{"step", step}, {"validation_loss", number(loss)}}).dump() + "\n");
 }
 
 void MetricsFile::rollback(std::int64_t step, std::int64_t to_step, double factor) {
-  append(Json({{"step", step}, {"rolled_back_to", to_step}, {"learning_rate_factor", factor}}).dump() + "\n");
+  lines_.append(Json({{"step", step}, {"rolled_back_to", to_step}, {"learning_rate_factor", factor}}).dump() + "\n");
+}
+
+void MetricsFile::sync() {
+  lines_.sync();
+  events_.sync();
 }
 
 }  // namespace faqsmith

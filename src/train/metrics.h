@@ -1,11 +1,11 @@
 // metrics.jsonl of a run: one JSON line a step and a validation; beside it the same numbers for TensorBoard. Lines
-// reach the disk as they are written (no fsync: they can be computed again); a resumed run first drops the lines that
-// its checkpoint does not know.
+// are written at once and synced before a checkpoint that a run may resume from (a later line can be computed again); a
+// resumed run first drops the lines that its checkpoint does not know.
 #pragma once
 #include <cstdint>
 #include <optional>
 
-#include "sys/file.h"
+#include "sys/append_file.h"
 #include "train/event_file.h"
 
 namespace faqsmith {
@@ -24,18 +24,14 @@ inline constexpr const char* kEventFile = "events.out.tfevents.faqsmith";  // Te
 class MetricsFile {
  public:
   // Keeps lines of steps <= last_step. The event file is path's folder / kEventFile.
-  MetricsFile(fs::path path, std::int64_t last_step);
-  ~MetricsFile();
-  MetricsFile(const MetricsFile&) = delete;
-  MetricsFile& operator=(const MetricsFile&) = delete;
+  MetricsFile(const fs::path& path, std::int64_t last_step);
   void step(const StepMetrics& metrics);
   void validation(std::int64_t step, double loss);
   void rollback(std::int64_t step, std::int64_t to_step, double learning_rate_factor);
+  void sync();
 
  private:
-  void append(const std::string& line);
-  fs::path path_;
-  int fd_ = -1;
+  AppendFile lines_;
   EventFile events_;
 };
 

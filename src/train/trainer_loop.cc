@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/strings.h"
+#include "sys/folder.h"
 #include "sys/interrupt.h"
 
 namespace faqsmith {
@@ -57,7 +58,7 @@ TrainerLoop::TrainerLoop(const Cpu& cpu, const BaseModel& base, Weights& weights
                .lora = resolved.lora,
                .config = weights.config,
                .state = {}};
-  fs::create_directories(run);
+  make_folders(run);
   make_graph(weights);
   optimizer_.emplace(cpu, graph_->trained(), resolved);
   validation_packs_ = make_packs(pointers_to(data.validation), {.capacity = capacity_});
@@ -79,7 +80,14 @@ void TrainerLoop::make_graph(Weights& weights) {
 }
 
 void TrainerLoop::resume() {
-  const auto found = first_good(list_checkpoints(run_, CheckpointKind::Last), reporter_);
+  const auto checkpoints = list_checkpoints(run_, CheckpointKind::Last);
+  const auto found = first_good(checkpoints, reporter_);
+  if (!found && !checkpoints.empty()) {
+    throw Error(Kind::Input,
+                fmt::format("none of the {} checkpoints in {} is whole, so training cannot go on from them",
+                            checkpoints.size(), run_.string()),
+                "check the disk's health, then remove that folder and run the same command: training starts over");
+  }
   if (found) {
     if (found->manifest.fingerprint != manifest_.fingerprint) {
       throw Error(Kind::User, found->folder.string() + " belongs to a run with other data, settings or base model",
@@ -93,6 +101,7 @@ void TrainerLoop::resume() {
     if (manifest_.state.planned_steps > 0) options_.steps = manifest_.state.planned_steps;
     reporter_.note(fmt::format("training goes on after step {} of {}", manifest_.state.step, options_.steps));
   }
+  tidy_checkpoints(run_, manifest_.state.finished);
   if (!manifest_.state.finished) metrics_.emplace(run_ / "metrics.jsonl", manifest_.state.step);
 }
 
@@ -273,6 +282,7 @@ bool TrainerLoop::out_of_patience() const {
 }
 
 void TrainerLoop::save(CheckpointKind kind) {
+  if (kind == CheckpointKind::Last) metrics_->sync();  // a run that resumes here must find every line up to here
   write_checkpoint(run_, kind, manifest_, graph_->trained(),
                    kind == CheckpointKind::Last ? &optimizer_->moments() : nullptr);
 }

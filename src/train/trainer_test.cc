@@ -210,30 +210,119 @@ TEST_F(Trainer, AFinishedRunReturnsAtOnce) {
   EXPECT_EQ(fs::last_write_time(newest("done", CheckpointKind::Last) / "manifest.json"), before);
 }
 
-TEST_F(Trainer, AFlippedBitOrAMissingFileFallsBackToTheCheckpointBefore) {
-  (void)run("straight");
+// Twenty places of a file, its first and last byte among them, one bit each.
+std::vector<std::size_t> places_in(const std::string& text) {
+  std::vector<std::size_t> places;
+  constexpr std::size_t kPlaces = 20;
+  for (std::size_t i = 0; i < kPlaces; ++i) places.push_back(i * (text.size() - 1) / (kPlaces - 1));
+  return places;
+}
+
+TEST_F(Trainer, AFlippedBitInAnyFileOfTheNewestCheckpointLeavesTheOneBefore) {
   data_.validation.clear();  // then the run keeps its last two
-  options_.steps = 40;
   (void)run("damaged");
   const auto folders = list_checkpoints(folder_ / "damaged", CheckpointKind::Last);
   ASSERT_EQ(folders.size(), 2u);
-  std::string text = faqsmith::read_file(folders[0] / "weights.safetensors");
+  int n_flipped = 0;
+  for (const char* name : {"manifest.json", "weights.safetensors", "optimizer.safetensors"}) {
+    const fs::path file = folders[0] / name;
+    const std::string whole = faqsmith::read_file(file);
+    for (const std::size_t place : places_in(whole)) {
+      std::string text = whole;
+      text[place] = static_cast<char>(text[place] ^ (1 << (place % 7)));
+      write_file_atomic(file, text);
+      RecordingReporter reporter;
+      const auto found = first_good(folders, reporter);
+      ASSERT_TRUE(found) << name << " at " << place;
+      EXPECT_EQ(found->folder, folders[1]) << name << " at " << place;
+      ASSERT_EQ(reporter.warnings.size(), 1u) << name << " at " << place;
+      EXPECT_THAT(reporter.warnings[0], testing::AllOf(testing::HasSubstr(file.string()), testing::HasSubstr("damaged"),
+                                                       testing::HasSubstr("the checkpoint before it is tried")));
+      ++n_flipped;
+    }
+    write_file_atomic(file, whole);
+  }
+  EXPECT_EQ(n_flipped, 60);
+}
+
+void damage(const fs::path& file) {
+  std::string text = faqsmith::read_file(file);
   text[text.size() / 2] = static_cast<char>(text[text.size() / 2] ^ 4);
-  write_file_atomic(folders[0] / "weights.safetensors", text);
+  write_file_atomic(file, text);
+}
+
+TEST_F(Trainer, FromTheCheckpointBeforeADamagedOneTheRunEndsWithTheSameBytes) {
+  data_.validation.clear();
+  (void)run("straight");
+  (void)run("damaged");
+  for (const char* name : {"manifest.json", "weights.safetensors", "optimizer.safetensors"}) {
+    damage(newest("damaged", CheckpointKind::Last) / name);
+    RecordingReporter reporter;
+    EXPECT_EQ(run("damaged", reporter).steps, 40);
+    EXPECT_EQ(reporter.warnings.size(), 1u);
+    EXPECT_EQ(bytes("damaged", CheckpointKind::Last), bytes("straight", CheckpointKind::Last)) << name;
+  }
+}
+
+TEST_F(Trainer, AMissingFileIsNoticedAndForInferenceTheCheckpointBeforeIsUsed) {
+  data_.validation.clear();
+  (void)run("damaged");
+  const auto folders = list_checkpoints(folder_ / "damaged", CheckpointKind::Last);
+  ASSERT_EQ(folders.size(), 2u);
+  fs::remove(folders[0] / "weights.safetensors");
   RecordingReporter reporter;
   Weights weights = random_weights(tiny(), 3);
   EXPECT_EQ(load_checkpoint_into(weights, folder_ / "damaged", reporter).state.step, 30);
   ASSERT_EQ(reporter.warnings.size(), 1u);
-  EXPECT_THAT(reporter.warnings[0], testing::HasSubstr("weights.safetensors is damaged"));
-  fs::remove(folders[1] / "optimizer.safetensors");
+  EXPECT_THAT(reporter.warnings[0], testing::HasSubstr("weights.safetensors is missing"));
+  fs::remove(folders[1] / "manifest.json");
   EXPECT_THROW((void)load_checkpoint_into(weights, folder_ / "damaged", reporter), Error);
-  EXPECT_THAT(reporter.warnings.back(), testing::HasSubstr("is missing"));
+  EXPECT_THAT(reporter.warnings.back(), testing::HasSubstr("has no manifest.json"));
+}
+
+TEST_F(Trainer, WithoutAnyWholeCheckpointItSaysWhatToDoAndTrainsNothing) {
+  data_.validation.clear();
+  (void)run("damaged");
+  for (const fs::path& folder : list_checkpoints(folder_ / "damaged", CheckpointKind::Last))
+    damage(folder / "optimizer.safetensors");
+  RecordingReporter reporter;
+  try {
+    (void)run("damaged", reporter);
+    ADD_FAILURE() << "went on from a damaged checkpoint";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), Kind::Input);
+    EXPECT_THAT(e.what(), testing::HasSubstr("none of the 2 checkpoints"));
+    EXPECT_THAT(e.hint(), testing::HasSubstr("remove that folder"));
+  }
+  EXPECT_EQ(reporter.warnings.size(), 2u);
 }
 
 TEST_F(Trainer, AnotherRunsCheckpointIsRefused) {
   (void)run("mine");
   options_.seed = 77;
   EXPECT_THROW((void)run("mine"), Error);
+}
+
+TEST_F(Trainer, ACheckpointOfAnotherModelIsRefusedByName) {
+  (void)run("mine");
+  LlamaConfig other = tiny();
+  other.n_layers = 3;
+  Weights weights = random_weights(other, 3);
+  SilentReporter silent;
+  try {
+    (void)load_checkpoint_into(weights, folder_ / "mine", silent);
+    ADD_FAILURE() << "took a checkpoint of another shape";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), Kind::Input);
+    EXPECT_THAT(e.what(), testing::HasSubstr("a model of another shape (tiny)"));
+  }
+  try {
+    (void)train({}, {"other", "other hash"}, weights, data_, kEnd, options_, folder_ / "mine", silent);
+    ADD_FAILURE() << "resumed a run of another model";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("other data, settings or base model"));
+    EXPECT_THAT(e.hint(), testing::HasSubstr("remove this one to start over"));
+  }
 }
 
 TEST_F(Trainer, SixteenPacksOfOneGiveTheWeightsOfOnePackOfSixteen) {

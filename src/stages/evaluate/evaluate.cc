@@ -17,6 +17,7 @@
 #include "stages/evaluate/report_html.h"
 #include "stages/evaluate/report_json.h"
 #include "store/tables.h"
+#include "sys/folder.h"
 #include "sys/interrupt.h"
 
 namespace faqsmith {
@@ -209,7 +210,7 @@ Evaluation evaluation_of(Database& db, const std::string& run, const TestMateria
 }
 
 void write_report(const fs::path& folder, const Evaluation& evaluation) {
-  fs::create_directories(folder);
+  make_folders(folder);
   write_file_atomic(folder / "report.json", report_json(evaluation));
   write_file_atomic(folder / "report.html", report_html(evaluation));
 }

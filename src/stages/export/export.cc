@@ -16,6 +16,7 @@
 #include "model/weights_hf.h"
 #include "stages/export/compare.h"
 #include "store/tables.h"
+#include "sys/folder.h"
 #include "sys/interrupt.h"
 #include "train/checkpoint.h"
 
@@ -45,16 +46,7 @@ class Unchecked {
   Unchecked& operator=(const Unchecked&) = delete;
   [[nodiscard]] const fs::path& path() const { return working_; }
   [[nodiscard]] const fs::path& final_path() const { return final_; }
-  void accept() {
-    std::error_code error;
-    if (fs::is_directory(final_)) fs::remove_all(final_, error);
-    fs::rename(working_, final_, error);
-    if (error) {
-      throw Error(Kind::Io,
-                  fmt::format("cannot rename {} to {}: {}", working_.string(), final_.string(), error.message()),
-                  "choose a folder that you may write to");
-    }
-  }
+  void accept() { replace_path(working_, final_); }
 
  private:
   fs::path final_, working_;
@@ -84,12 +76,7 @@ std::vector<ExportKind> kinds_to_write(const ExportOptions& options, const Manif
 }
 
 void prepare_folder(const fs::path& folder, const std::vector<ExportKind>& kinds, const LlamaConfig& config) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    throw Error(Kind::Io, fmt::format("cannot create the folder {}: {}", folder.string(), error.message()),
-                "choose a folder that you may write to");
-  }
+  make_folders(folder);
   // An older adapter or model is replaced as a folder: nothing else may be lost with it.
   for (const ExportKind kind : kinds) {
     const bool adapter = kind == ExportKind::Adapter;
@@ -100,6 +87,7 @@ void prepare_folder(const fs::path& folder, const std::vector<ExportKind>& kinds
                   "name another folder");
     }
   }
+  std::error_code error;
   double bytes = 0;
   for (const ExportKind kind : kinds) {
     const bool whole = kind == ExportKind::GgufF32 || kind == ExportKind::Hf;
@@ -248,8 +236,7 @@ void Exporter::compare_what_they_say(ModelFile trained, const std::vector<Export
 
 void Exporter::accept_all(const std::string& key) {
   const fs::path notes_path = options.folder / kNotesFile;
-  std::error_code ignored;
-  fs::remove(notes_path, ignored);  // it would speak of files that are replaced now
+  remove_tree(notes_path);  // it would speak of files that are replaced now
   for (const auto& file : files) file->accept();
   const json all = {{"key", key},
                     {"base_model", {{"name", manifest.base_name}, {"sha256", manifest.base_sha256}}},
