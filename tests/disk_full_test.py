@@ -70,13 +70,16 @@ def main():
         write_fixture(fixture)
         must_run("build", fixture, fixture / "calm")
         wanted = dump(fixture / "calm")
+        n_runs = len(SIZES_KIB[:6])
         if may_mount():
+            n_runs += len(SIZES_KIB)
             for size in SIZES_KIB:
                 small_disk(size, fixture, wanted)
         else:
             print("no right to mount: only file sizes are limited")
         for size in SIZES_KIB[:6]:
             small_files(size, fixture, wanted)
+    print(f"{n_runs} runs without room, {len(failures)} differences or unclear errors")
     for line in failures:
         print(line)
     sys.exit(1 if failures else 0)
