@@ -1,7 +1,7 @@
-"""Training goes on bit by bit where it was killed (hazard 14): for each kind of fine-tuning kill -9 at random instants; the checkpoints'
-bytes and the metrics are those of a run that nothing disturbed.
+"""Work goes on bit by bit where it was killed (hazard 14): kill -9 at random instants of generate and of each kind of fine-tuning; the
+rows, the checkpoints' bytes and the metrics are those of a run that nothing disturbed.
 
-FAQSMITH_KILLS: kills that hit, for each kind (default 3). FAQSMITH_KILL_SEED: their instants (default 7; printed).
+FAQSMITH_KILLS: kills that hit, for generate and for each kind (default 3). FAQSMITH_KILL_SEED: their instants (default 7; printed).
 """
 
 import os
@@ -33,11 +33,11 @@ LONGER = {"train.steps": 60, "train.save_every": 7, "train.validate_every": 9, "
 
 
 class Campaign:
-    def __init__(self, fixture, settings, saved):
-        self.fixture, self.settings, self.saved = fixture, settings, saved
+    def __init__(self, fixture, stage, settings, saved):
+        self.fixture, self.stage, self.settings, self.saved = fixture, stage, settings, saved
         self.restore()
         begin = time.monotonic()
-        fixture.must_run("train", settings)
+        fixture.must_run(stage, settings)
         self.seconds = time.monotonic() - begin
         self.wanted = dump(fixture.workspace)
 
@@ -48,7 +48,7 @@ class Campaign:
     def run(self, n_kills, rng):
         """Kills until n_kills hit; a run that reaches its end is compared, and a new one begins."""
         wrong, n_hit, n_runs = [], 0, 0
-        words = command("train", self.fixture.folder, self.fixture.workspace, self.settings)
+        words = command(self.stage, self.fixture.folder, self.fixture.workspace, self.settings)
         self.restore()
         while n_hit < n_kills:
             if kill_once(words, rng.uniform(0, self.seconds)):
@@ -57,24 +57,32 @@ class Campaign:
             wrong += differences(self.wanted, dump(self.fixture.workspace))
             n_runs += 1
             self.restore()
-        self.fixture.must_run("train", self.settings)
+        self.fixture.must_run(self.stage, self.settings)
         return wrong + differences(self.wanted, dump(self.fixture.workspace)), n_runs + 1
 
 
+def campaign(name, fixture, stage, settings, saved, rng):
+    """Returns the lines of what differs."""
+    kills = Campaign(fixture, stage, settings, saved)
+    found, n_runs = kills.run(KILLS, rng)
+    print(f"{name}: {KILLS} kills in {n_runs} runs of {kills.seconds:.2f} s, {len(found)} differences (seed {SEED})", flush=True)
+    return [f"{name}: {line}" for line in found]
+
+
 def main():
-    rng, wrong = random.Random(SEED), []
+    rng = random.Random(SEED)
     with tempfile.TemporaryDirectory(prefix="faqsmith-resume-") as scratch:
         fixture = Fixture(Path(scratch), n_subjects=4)
-        for stage in ("collect", "generate", "curate", "split"):
+        collected, split = fixture.folder / "collected", fixture.folder / "split"
+        fixture.must_run("collect", {})
+        shutil.copytree(fixture.workspace, collected)
+        wrong = campaign("generate", fixture, "generate", {}, collected, rng)
+        for stage in ("curate", "split"):
             fixture.must_run(stage, {})
         fixture.hold_out_validation()
-        saved = fixture.folder / "split"
-        fixture.workspace.rename(saved)
+        fixture.workspace.rename(split)
         for kind, settings in KINDS.items():
-            campaign = Campaign(fixture, settings | LONGER, saved)
-            found, n_runs = campaign.run(KILLS, rng)
-            print(f"{kind}: {KILLS} kills in {n_runs} runs of {campaign.seconds:.2f} s, {len(found)} differences (seed {SEED})", flush=True)
-            wrong += [f"{kind}: {line}" for line in found]
+            wrong += campaign(f"train {kind}", fixture, "train", settings | LONGER, split, rng)
     for line in wrong[:40]:
         print(line)
     sys.exit(1 if wrong else 0)

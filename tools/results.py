@@ -117,7 +117,7 @@ def bench():
 
 
 def crash():
-    return "make crash", fenced(shell("make crash"), re.compile(r"^==|kills|differ|faults,|states|without room", re.IGNORECASE))
+    return "make crash", fenced(shell("make crash"), re.compile(r"^== (kills|resume|faults|power|disk)|kills|differ|faults,|states|without room", re.IGNORECASE))
 
 
 def tests():
