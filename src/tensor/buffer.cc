@@ -6,10 +6,18 @@
 #include <algorithm>
 
 #include "sys/memory.h"
+#include "tensor/arena.h"
 
 namespace faqsmith {
 
-void* allocate_aligned(std::size_t bytes) {
+namespace {
+
+struct Memory {
+  void* data;
+  std::size_t bytes;
+};
+
+Memory allocate(std::size_t bytes) {
   const bool large = bytes >= 2 * kHugePageBytes;
   const std::size_t alignment = large ? kHugePageBytes : 64;
   const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
@@ -19,8 +27,31 @@ void* allocate_aligned(std::size_t bytes) {
                 "lower train.tokens_per_step or generate.batch, or choose a smaller model");
   }
   if (large) prefer_huge_pages(p, rounded);
-  std::memset(p, 0, rounded);
-  return p;
+  return {p, rounded};
+}
+
+}  // namespace
+
+void* allocate_aligned(std::size_t bytes) {
+  const Memory memory = allocate(bytes);
+  std::memset(memory.data, 0, memory.bytes);
+  return memory.data;
+}
+
+std::uint8_t* Arena::take(std::size_t bytes) {
+  constexpr std::size_t kAlignment = 64;
+  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  if (rounded > left_) {
+    const Memory slab = allocate(std::max(rounded, slab_bytes_));
+    next_ = static_cast<std::uint8_t*>(slab.data);
+    left_ = slab.bytes;
+    slabs_.emplace_back(next_);
+  }
+  std::uint8_t* const taken = next_;
+  std::memset(taken, 0, rounded);
+  next_ += rounded;
+  left_ -= rounded;
+  return taken;
 }
 
 }  // namespace faqsmith

@@ -31,11 +31,14 @@ Isa processor_isa() {
 #endif
 }
 
-Isa allowed_isa() {
+std::string_view isa_limit() {
   const char* value = std::getenv("ONEDNN_MAX_CPU_ISA");
   if (!value) value = std::getenv("DNNL_MAX_CPU_ISA");
-  if (!value) return Isa::Amx;
-  const std::string_view name = value;
+  return value ? value : "";
+}
+
+Isa allowed_isa() {
+  const std::string_view name = isa_limit();
   if (name == "SSE41" || name == "AVX") return Isa::Baseline;
   if (name == "AVX2" || name == "AVX2_VNNI") return Isa::Avx2;
   if (name == "AVX512_MIC" || name == "AVX512_CORE" || name == "AVX512_CORE_VNNI") return Isa::Avx512;
@@ -74,6 +77,16 @@ const char* isa_name(Isa isa) {
 Isa usable_isa() {
   static const Isa isa = std::min(processor_isa(), allowed_isa());
   return isa;
+}
+
+bool usable_vnni() {
+#if defined(__x86_64__)
+  static const bool usable = usable_isa() >= Isa::Avx512 && __builtin_cpu_supports("avx512vnni") &&
+                             isa_limit() != "AVX512_CORE" && isa_limit() != "AVX512_MIC";
+  return usable;
+#else
+  return false;
+#endif
 }
 
 Cpu detect_cpu() {

@@ -24,6 +24,8 @@ void launch(Cpu& device, const Op& op) {
 // that one setting holds matrix products and our kernels alike).
 enum class Isa { Baseline, Avx2, Avx512, Avx512Bf16, Amx };
 [[nodiscard]] Isa usable_isa();  // asked once, then remembered
+// AVX-512 with VNNI (8-bit products): beside the levels, because processors without bf16 have it too.
+[[nodiscard]] bool usable_vnni();
 
 // Bf16 where usable_isa() has AMX-BF16 or AVX512-BF16, else F32. FAQSMITH_COMPUTE=f32|bf16 overrides it; bf16 on a
 // processor without it, or another value, throws Error(Device or User).

@@ -1,0 +1,83 @@
+// Rows of x in 8 bits: scale = largest magnitude of 32 columns / 127.
+#include <cmath>
+
+#include "ops/cpu/quant_layout.h"
+#include "sys/parallel.h"
+
+namespace faqsmith::quant {
+namespace {
+
+struct ChunkAt {
+  std::int8_t* codes;
+  float* scale;
+  std::int32_t* negated_sums;
+  float* scaled_sums;
+};
+
+template <class T>
+KERNEL_INLINE void quantise_chunk(const T* __restrict x, std::int64_t groups, const ChunkAt& to) {
+  float values[kChunk], largest = 0.0f, poison = 0.0f;
+  for (std::int64_t i = 0; i < kChunk; ++i) {
+    values[i] = load(x + i);
+    poison += values[i] * 0.0f;  // NaN if one of them is NaN or infinite
+    const float magnitude = std::abs(values[i]);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  // Too small or not finite: no codes; the scale says which.
+  const bool usable = largest > 1e-30f && largest < 3e38f;
+  const float inverse = usable ? 127.0f / largest : 0.0f;
+  const float scale = (usable ? largest / 127.0f : 0.0f) + poison;
+  std::int32_t codes[kChunk];
+  for (std::int64_t i = 0; i < kChunk; ++i) {
+    const float q = std::nearbyint(values[i] * inverse);
+    codes[i] = static_cast<std::int32_t>(q > -127.0f ? (q < 127.0f ? q : 127.0f) : -127.0f);
+    to.codes[i] = static_cast<std::int8_t>(codes[i]);
+  }
+  *to.scale = scale;
+  const std::int64_t size = kChunk / groups;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    std::int32_t sum = 0;
+    for (std::int64_t i = 0; i < size; ++i) sum += codes[g * size + i];
+    to.negated_sums[g] = -sum;
+    to.scaled_sums[g] = scale * static_cast<float>(sum);
+  }
+}
+
+template <class T>
+void reserve(Buffer<T>& buffer, std::int64_t n) {
+  if (buffer.size() < n) buffer = Buffer<T>({n});
+}
+
+}  // namespace
+
+template <class T>
+void quantise(In<T> x, int groups, Activations& out) {
+  const std::int64_t m = x.shape[0], width = x.shape[1], chunks = width / kChunk, n = m * chunks;
+  out.rows = m;
+  out.chunks = chunks;
+  out.groups = groups;
+  reserve(out.codes, n * kChunk);
+  reserve(out.scales, n);
+  reserve(out.negated_sums, n * groups);
+  reserve(out.scaled_sums, n * groups);
+  const ChunkAt base{out.codes.data(), out.scales.data(), out.negated_sums.data(), out.scaled_sums.data()};
+  const std::int64_t n_groups = groups;
+  parallel_for(m, [=](std::int64_t begin, std::int64_t end) {
+    with_best_isa([=](auto) KERNEL_LAMBDA {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t first = row / kGroupRows * kGroupRows;
+        const std::int64_t in_group = m - first < kGroupRows ? m - first : kGroupRows;
+        for (std::int64_t c = 0; c < chunks; ++c) {
+          const std::int64_t at = first * chunks + c * in_group + row - first;
+          quantise_chunk(x.data + row * width + c * kChunk, n_groups,
+                         ChunkAt{base.codes + at * kChunk, base.scale + at, base.negated_sums + at * n_groups,
+                                 base.scaled_sums + at * n_groups});
+        }
+      }
+    });
+  });
+}
+template void quantise(In<float>, int, Activations&);
+template void quantise(In<bf16>, int, Activations&);
+
+}  // namespace faqsmith::quant
