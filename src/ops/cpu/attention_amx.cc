@@ -17,6 +17,15 @@ bool can_attend(const Heads& heads) {
 #endif
 }
 
+bool pages_hold_tiles(const Heads& heads, std::int64_t page_rows) {
+#if defined(__x86_64__)
+  return page_rows % 16 == 0 && heads.head_dim % 32 == 0 && heads.window == 0 && avx512::ready();
+#else
+  (void)heads, (void)page_rows;
+  return false;
+#endif
+}
+
 #if defined(__x86_64__)
 namespace {
 

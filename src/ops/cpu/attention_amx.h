@@ -20,14 +20,13 @@ struct CacheHead {
 };
 
 [[nodiscard]] bool can_attend(const Heads& heads);  // AMX is there, head_dim is a multiple of 32, no window
-// Whether pages of this size hold tiles (see kv_tiles.h) instead of rows.
-[[nodiscard]] inline bool pages_hold_tiles(const Heads& heads, std::int64_t page_rows) {
-  return page_rows % 16 == 0 && can_attend(heads);
-}
+// Whether pages of this size hold tiles (see kv_tiles.h) instead of rows: with AMX, and with AVX512-BF16 alone.
+[[nodiscard]] bool pages_hold_tiles(const Heads& heads, std::int64_t page_rows);
 
 void attend(const Attention<bf16>& op, SequenceHead item);
-// Both only if pages_hold_tiles().
+// Only if pages_hold_tiles(), attend() only with AMX.
 void attend(const CachedAttention<bf16>& op, CacheHead item);
+void attend_without_tiles(const CachedAttention<bf16>& op, CacheHead item);
 void append(const KvAppend<bf16>& op);
 void attend_grad(const AttentionGrad<bf16>& op, SequenceHead item);
 

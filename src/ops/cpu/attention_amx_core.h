@@ -2,7 +2,9 @@
 // against the keys (as B tiles of K^T) and values (as B tiles of V) of one head.
 #pragma once
 #include "ops/cpu/amx.h"
+#include "ops/cpu/attention_amx.h"
 #include "ops/cpu/block_gemm.h"
+#include "ops/cpu/kv_tiles.h"
 
 #if defined(__x86_64__)
 #include <algorithm>
@@ -52,12 +54,31 @@ struct Query {
   std::int64_t visible;
 };
 
+// The pages of an item's sequence and head.
+inline kv_tiles::Groups groups_of(const CachedAttention<bf16>& op, CacheHead item) {
+  const std::int64_t dim = op.heads.head_dim;
+  const KvPages<bf16>& pages =
+      op.sequences[static_cast<std::size_t>(op.rows[static_cast<std::size_t>(item.begin)].sequence)];
+  return {pages.keys.data(), pages.values.data(), op.page_rows, dim, item.kv_head * op.page_rows * dim};
+}
+
+// m queries of an item from the first-th on: query i is row i / group, head i % group of the kv head's group.
+inline void fill_queries(const CachedAttention<bf16>& op, CacheHead item, std::int64_t first, std::int64_t m,
+                         Query* queries) {
+  const std::int64_t dim = op.heads.head_dim, group = op.heads.n_heads / op.heads.n_kv_heads;
+  for (std::int64_t i = 0; i < m; ++i) {
+    const std::int64_t row = item.begin + (first + i) / group, h = item.kv_head * group + (first + i) % group;
+    queries[i] = {op.qkv.data + row * op.heads.qkv_width() + h * dim, op.out.data + row * op.heads.q_width() + h * dim,
+                  nullptr, op.rows[static_cast<std::size_t>(row)].n_keys};
+  }
+}
+
 struct RowSum {
   float max, sum;  // of scaled scores; of exp(score - max)
 };
 
 // Row i's scores to bf16 probabilities exp(scale * (s - max)) in p; keys that it does not see become 0.
-AMX_INLINE RowSum softmax_row(const Core& c, std::int64_t i, std::int64_t visible, std::int64_t n_p, float scale) {
+AVX512_INLINE RowSum softmax_row(const Core& c, std::int64_t i, std::int64_t visible, std::int64_t n_p, float scale) {
   const float* const s = c.s + i * c.lds;
   __m512 max = _mm512_set1_ps(-INFINITY);
   for (std::int64_t j = 0; j < visible; j += 16) {
@@ -81,7 +102,7 @@ AMX_INLINE RowSum softmax_row(const Core& c, std::int64_t i, std::int64_t visibl
 }
 
 // m queries to q, padded with zeros to m_p rows.
-AMX_INLINE void copy_queries(const Core& c, const Query* queries, std::int64_t m, std::int64_t m_p) {
+AVX512_INLINE void copy_queries(const Core& c, const Query* queries, std::int64_t m, std::int64_t m_p) {
   for (std::int64_t i = 0; i < m_p; ++i) {
     for (std::int64_t d = 0; d < c.dim; d += 32) {
       _mm512_storeu_si512(c.q + i * c.dim + d, i < m ? _mm512_loadu_si512(queries[i].q + d) : _mm512_setzero_si512());
@@ -89,14 +110,14 @@ AMX_INLINE void copy_queries(const Core& c, const Query* queries, std::int64_t m
   }
 }
 
-AMX_INLINE void clear_probabilities(const Core& c, std::int64_t m, std::int64_t m_p, std::int64_t n_p) {
+AVX512_INLINE void clear_probabilities(const Core& c, std::int64_t m, std::int64_t m_p, std::int64_t n_p) {
   for (std::int64_t i = m; i < m_p; ++i) {
     for (std::int64_t j = 0; j < n_p; j += 32)
       _mm512_storeu_si512(c.p + j * kQueryRows + i * 32, _mm512_setzero_si512());
   }
 }
 
-AMX_INLINE void store_outputs(const Core& c, const Query* queries, const RowSum* rows, std::int64_t m) {
+AVX512_INLINE void store_outputs(const Core& c, const Query* queries, const RowSum* rows, std::int64_t m) {
   for (std::int64_t i = 0; i < m; ++i) {
     const __m512 inverse = _mm512_set1_ps(1.0f / rows[i].sum);
     for (std::int64_t d = 0; d < c.dim; d += 16)

@@ -218,10 +218,12 @@ void run(Cpu&, const CachedAttention<T>& op) {
   constexpr std::int64_t kRunRows = 128;
   const std::vector<Run> runs = find_runs(op.rows, op.heads, kRunRows);
   [[maybe_unused]] const bool tiles = sizeof(T) == 2 && amx::pages_hold_tiles(op.heads, op.page_rows);
+  [[maybe_unused]] const bool with_amx = amx::can_attend(op.heads);
   parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
     if constexpr (sizeof(T) == 2) {
-      if (tiles) return amx::attend(op, {work.run.begin, work.run.end, work.run.n_keys, work.kv_head});
+      const amx::CacheHead head{work.run.begin, work.run.end, work.run.n_keys, work.kv_head};
+      if (tiles) return with_amx ? amx::attend(op, head) : amx::attend_without_tiles(op, head);
     }
     const Work<T>* const at = &work;
     with_best_isa([=](auto width) KERNEL_LAMBDA {

@@ -1,13 +1,9 @@
-// Attention over a cache whose pages hold AMX tiles, so that a key costs no conversion when it is read, only once when
-// it is written. A page is, for each key/value head in turn,
-//   keys:   [page_rows / 16][head_dim / 32] B tiles of K^T: 16 pairs of dims x 16 keys,
-//   values: [page_rows / 16][head_dim / 16] half B tiles of V: 8 pairs of keys x 16 dims,
-// which is as large as its rows. The first row of every 16 clears them, so that what is not written yet is 0, never
-// NaN.
+// Attention over pages of kv_tiles.h on AMX tiles, and the copy that fills such pages.
 #include <cstring>
 
 #include "ops/cpu/attention_amx.h"
 #include "ops/cpu/attention_amx_core.h"
+#include "ops/cpu/kv_tiles.h"
 #include "sys/parallel.h"
 
 namespace faqsmith::amx {
@@ -15,26 +11,10 @@ namespace faqsmith::amx {
 #if defined(__x86_64__)
 namespace {
 
-constexpr std::int64_t kGroupRows = 16;  // keys of a tile
-
-// 32-bit elements of one head's 16 keys (or values).
-std::int64_t group_size(std::int64_t dim) {
-  return kGroupRows * dim / 2;
-}
-
-// One head's groups of 16 keys and values, in the order of the sequence.
-struct Groups {
-  const bf16* const* keys;
-  const bf16* const* values;
-  std::int64_t page_rows, dim, head_offset;  // elements of bf16 from the page's start
-  [[nodiscard]] const std::uint32_t* find(const bf16* const* pages, std::int64_t group) const {
-    const std::int64_t row = group * kGroupRows;
-    return reinterpret_cast<const std::uint32_t*>(pages[row / page_rows] + head_offset) +
-           row % page_rows / kGroupRows * group_size(dim);
-  }
-  [[nodiscard]] const std::uint32_t* key(std::int64_t group) const { return find(keys, group); }
-  [[nodiscard]] const std::uint32_t* value(std::int64_t group) const { return find(values, group); }
-};
+using kv_tiles::group_size;
+using kv_tiles::Groups;
+using kv_tiles::kGroupRows;
+using kv_tiles::prefetch_group;
 
 void append_key(const bf16* k, std::int64_t dim, std::int64_t lane, std::uint32_t* group) {
   for (std::int64_t c = 0; c < dim / 2; ++c) {
@@ -48,11 +28,6 @@ void append_value(const bf16* v, std::int64_t dim, std::int64_t lane, std::uint3
   auto* const halves = reinterpret_cast<bf16*>(group);
   for (std::int64_t d = 0; d < dim; ++d)
     halves[2 * (d / 16 * (kTileElements / 2) + lane / 2 * 16 + d % 16) + lane % 2] = v[d];
-}
-
-AMX_INLINE void prefetch_group(const std::uint32_t* group, std::int64_t dim) {
-  for (std::int64_t line = 0; line < group_size(dim); line += 16)
-    _mm_prefetch(reinterpret_cast<const char*>(group + line), _MM_HINT_T0);
 }
 
 // Scores of at most 16 queries, straight from the pages: c.s = q k^T.
@@ -154,27 +129,17 @@ AMX_CODE void attend(const CachedAttention<bf16>& op, CacheHead item) {
                      n_queries = (item.end - item.begin) * group;
   Scratch scratch(core_floats(item.n_keys, dim));
   const Core core = take_core(scratch, item.n_keys, dim);
-  const KvPages<bf16>& pages =
-      op.sequences[static_cast<std::size_t>(op.rows[static_cast<std::size_t>(item.begin)].sequence)];
-  const Groups groups{pages.keys.data(), pages.values.data(), op.page_rows, dim, item.kv_head * op.page_rows * dim};
-  const auto fill = [&](Query* queries, std::int64_t first, std::int64_t m) {
-    for (std::int64_t i = 0; i < m; ++i) {
-      const std::int64_t row = item.begin + (first + i) / group, h = item.kv_head * group + (first + i) % group;
-      queries[i] = {op.qkv.data + row * op.heads.qkv_width() + h * dim,
-                    op.out.data + row * op.heads.q_width() + h * dim, nullptr,
-                    op.rows[static_cast<std::size_t>(row)].n_keys};
-    }
-  };
+  const Groups groups = groups_of(op, item);
   Query queries[kQueryRows];
   if (n_queries <= 16) {
-    fill(queries, 0, n_queries);
+    fill_queries(op, item, 0, n_queries, queries);
     return attend_few(core, groups, queries, n_queries, item.n_keys);
   }
   const TileScope tiles(kWholeTiles);
   copy_groups(core, groups, round_up(item.n_keys, kGroupRows) / kGroupRows);
   for (std::int64_t first = 0; first < n_queries; first += kQueryRows) {
     const std::int64_t m = std::min(kQueryRows, n_queries - first);
-    fill(queries, first, m);
+    fill_queries(op, item, first, m, queries);
     attend_block(core, queries, m);
   }
 }
