@@ -1,16 +1,21 @@
 // Speed of inference on a real model: prefill of 512 tokens, then N replies at once (prompt 128, 96 new tokens), the
-// same work as llama.cpp is given. Random tokens: only speed means anything. Usage: infer_bench MODEL.gguf [bf16|f32]
+// same work as llama.cpp is given. Random tokens: only speed means anything. Usage: see main()
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "infer/engine.h"
 #include "model/weights.h"
 #include "sys/parallel.h"
+#include "tensor/buffer.h"
 #include "tensor/device.h"
 
 namespace faqsmith {
@@ -18,6 +23,8 @@ namespace {
 
 int n_runs = 5;
 std::vector<int> sequences = {1, 8, 32};
+WeightForm weight_form = WeightForm::Packed;
+bool only_steps = false;      // without prefill, wordings and scores
 bool processor_time = false;  // on a machine that others use too: processor seconds a thread instead of wall clock
 
 double now_s() {
@@ -91,33 +98,99 @@ void bench_scores(Engine& engine, TokenId vocab, Rng& rng) {
   std::printf("scores:       %6.1f a second (256 in %.2f s)\n", 256 / seconds, seconds);
 }
 
+// Milliseconds of one decode step by kind of work, at 128 to 224 keys a sequence. `limit`: the bytes that a step reads
+// of weights and of the cache, at the speed of a copy.
+void print_step(const StepTimes& t, double seconds, int n_steps, double weight_bytes, double cache_bytes,
+                double copy_speed) {
+  const auto ms = [&](double s) { return 1e3 * s / n_steps; };
+  const double rest = seconds - t.products - t.head - t.attention - t.pointwise - t.sampling;
+  std::printf(
+      "  a step: %.2f ms = products %.2f, head %.2f, attention %.2f, pointwise %.2f, sampling %.2f, rest %.2f; "
+      "limit %.2f (weights %.0f MB, cache %.0f MB)\n",
+      ms(seconds), ms(t.products), ms(t.head), ms(t.attention), ms(t.pointwise), ms(t.sampling), ms(rest),
+      1e3 * (weight_bytes + cache_bytes) / copy_speed, weight_bytes / 1e6, cache_bytes / 1e6);
+}
+
+StepTimes minus(const StepTimes& a, const StepTimes& b) {
+  return {a.products - b.products, a.head - b.head, a.attention - b.attention, a.pointwise - b.pointwise,
+          a.sampling - b.sampling};
+}
+
+double anonymous_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("RssAnon:")) return 1024.0 * std::atof(line.c_str() + 8);
+  }
+  return 0;
+}
+
+// Bytes a second that all threads together read from memory: the sum of 1 GB.
+double read_speed() {
+  constexpr std::int64_t kWords = std::int64_t{1} << 27;
+  Buffer<std::uint64_t> memory({kWords});
+  for (std::int64_t i = 0; i < kWords; ++i) memory[i] = static_cast<std::uint64_t>(i);
+  double best = 1e9;
+  std::atomic<std::uint64_t> sum = 0;
+  for (int run = 0; run < 5; ++run) {
+    const double start = now_s();
+    parallel_for(kWords, [&](std::int64_t begin, std::int64_t end) {
+      std::uint64_t own = 0;
+      for (std::int64_t i = begin; i < end; ++i) own += memory[i];
+      sum += own;
+    });
+    best = std::min(best, now_s() - start);
+  }
+  require(sum != 0, "the sum is used");
+  return 8.0 * static_cast<double>(kWords) / best;
+}
+
 void bench(const fs::path& path, const Cpu& cpu) {
-  ModelFile file = load_model(path, HashFile::No);
+  const double copy_speed = read_speed();
+  std::printf("memory: %.1f GB/s read\n", copy_speed / 1e9);
+  ModelFile file = load_model(path, HashFile::No, Residency::AsStored);
   const Tokenizer tokenizer(std::move(file.tokenizer));
   std::printf("%s, %s\n", path.filename().c_str(), describe_cpu(cpu).c_str());
-  Engine engine(cpu, std::move(file.weights), tokenizer, tokenizer.eos(), {.max_sequences = 64});
+  StepTimes times{.now_s = now_s};
+  const auto config = file.weights.config;
+  Engine engine(cpu, std::move(file.weights), tokenizer, tokenizer.eos(),
+                {.max_sequences = 64, .weights = weight_form, .times = &times});
+  const auto weight_bytes = static_cast<double>(engine.weight_bytes());
+  std::printf("weights in memory: %.1f MB; anonymous memory of the process: %.0f MB\n", weight_bytes / 1e6,
+              anonymous_bytes() / 1e6);
   Rng rng(7);
   const TokenId vocab = tokenizer.vocab_size();
   (void)time_replies(engine, vocab, rng, 2, 512, 1);  // warm-up
   std::vector<double> speeds;
-  for (int run = 0; run < n_runs; ++run) speeds.push_back(512 / time_replies(engine, vocab, rng, 1, 512, 1));
-  const auto prefill = spread_of(speeds);
-  std::printf("prefill 512:  %6.0f tok/s (%.0f to %.0f)\n", prefill.median, prefill.least, prefill.most);
-  bench_wordings(engine, vocab, rng);
-  bench_scores(engine, vocab, rng);
+  for (int run = 0; run < n_runs && !only_steps; ++run)
+    speeds.push_back(512 / time_replies(engine, vocab, rng, 1, 512, 1));
+  if (!only_steps) {
+    const auto prefill = spread_of(speeds);
+    std::printf("prefill 512:  %6.0f tok/s (%.0f to %.0f)\n", prefill.median, prefill.least, prefill.most);
+    bench_wordings(engine, vocab, rng);
+    bench_scores(engine, vocab, rng);
+  }
   for (int n : sequences) {
     // The peer's clock starts after the prompts: the time of prompts and one token each is taken off.
     speeds.clear();
     std::vector<double> whole;
+    StepTimes decoding;
+    double decoding_s = 0;
     for (int run = 0; run < n_runs; ++run) {
+      times = {.now_s = now_s};
       const double prompts = time_replies(engine, vocab, rng, n, 128, 1);
+      const StepTimes of_prompts = std::exchange(times, {.now_s = now_s});
       const double all = time_replies(engine, vocab, rng, n, 128, 97);
+      decoding = minus(times, of_prompts);
+      decoding_s = all - prompts;
       speeds.push_back(96.0 * n / (all - prompts));
       whole.push_back(97.0 * n / all);
     }
     const auto decode = spread_of(speeds);
     std::printf("%2d at once:   %6.0f new tok/s (%.0f to %.0f); with their prompts %.0f\n", n, decode.median,
                 decode.least, decode.most, spread_of(whole).median);
+    const double keys = 128 + 96 / 2, element = cpu.compute == Compute::Bf16 ? 2 : 4;
+    const double cache = n * keys * static_cast<double>(config.n_layers * 2 * config.kv_size()) * element;
+    print_step(decoding, decoding_s, 96, weight_bytes, cache, copy_speed);
   }
 }
 
@@ -126,13 +199,23 @@ void bench(const fs::path& path, const Cpu& cpu) {
 
 int main(int argc, char** argv) {
   using namespace faqsmith;
-  if (argc < 2)
-    return std::fprintf(stderr, "usage: infer_bench MODEL.gguf [bf16|f32] [runs] [wall|cpu] [replies at once]\n"), 2;
+  shorten_waiting(argv);
+  if (argc < 2) {
+    return std::fprintf(stderr,
+                        "usage: infer_bench MODEL [bf16|f32] [runs] [wall|cpu] [replies at once, 0 for none, or all] "
+                        "[packed|blocks|quantised] [step]\n"),
+           2;
+  }
+  const auto argument = [&](int i) { return std::string_view(argc > i ? argv[i] : ""); };
   Cpu cpu = detect_cpu();
-  if (argc > 2) cpu.compute = std::strcmp(argv[2], "bf16") == 0 ? Compute::Bf16 : Compute::F32;
+  if (argc > 2) cpu.compute = argument(2) == "bf16" ? Compute::Bf16 : Compute::F32;
   if (argc > 3) n_runs = std::max(1, std::atoi(argv[3]));
-  processor_time = argc > 4 && std::strcmp(argv[4], "cpu") == 0;
-  if (argc > 5) sequences = std::vector<int>(std::atoi(argv[5]) > 0 ? 1 : 0, std::atoi(argv[5]));  // 0 = none
+  processor_time = argument(4) == "cpu";
+  if (argc > 5 && argument(5) != "all")
+    sequences = std::vector<int>(std::atoi(argv[5]) > 0 ? 1 : 0, std::atoi(argv[5]));
+  if (argument(6) == "blocks") weight_form = WeightForm::Blocks;
+  if (argument(6) == "quantised") weight_form = WeightForm::Quantised;
+  only_steps = argument(7) == "step";
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   try {
     bench(argv[1], cpu);

@@ -50,7 +50,9 @@ struct Engine::Impl {
           "weights and tokenizer must come from one model");
     }
     const ForwardLimits limits = forward_limits(weights.config, used.compute, options);
-    return ForwardPass::create(used, std::move(weights), limits);
+    auto made = ForwardPass::create(used, std::move(weights), limits, options.weights);
+    made->measure(options.times);
+    return made;
   }
 
   void start_fresh() {
@@ -86,6 +88,9 @@ const LlamaConfig& Engine::config() const {
 }
 int Engine::max_context_tokens() const {
   return static_cast<int>(impl_->forward->limits().max_positions);
+}
+std::size_t Engine::weight_bytes() const {
+  return impl_->forward->weight_bytes();
 }
 const Scheduler& Engine::scheduler() const {
   return impl_->scheduler;
@@ -127,6 +132,7 @@ void Engine::Impl::sample_rows(std::span<const Scheduler::LogitRow> rows) {
     require(owner != active.end(), "every row of logits belongs to a reply");
     owners.push_back(owner->get());
   }
+  const Timed timer(options.times, &StepTimes::sampling);
   parallel_each(static_cast<std::int64_t>(rows.size()), [&](std::int64_t i) {
     const auto at = static_cast<std::size_t>(i);
     owners[at]->sample({logits.data + at * vocabulary, vocabulary});

@@ -19,6 +19,8 @@ struct EngineOptions {
   int step_rows = 512;                                // tokens of one step, prompts and replies together
   std::size_t kv_cache_bytes = std::size_t{1} << 30;  // taken as it is needed
   int max_context_tokens = 0;                         // 0 = the model's
+  WeightForm weights = WeightForm::Packed;
+  StepTimes* times = nullptr;  // benchmarks: where to add up what steps cost; outlives the engine
 };
 
 // What a reply does at an end-of-turn token. Continue is for benchmarks: the token is kept and generation goes on.
@@ -80,6 +82,7 @@ class Engine {
 
   [[nodiscard]] const LlamaConfig& config() const;
   [[nodiscard]] int max_context_tokens() const;
+  [[nodiscard]] std::size_t weight_bytes() const;
   [[nodiscard]] const Scheduler& scheduler() const;  // counters for benchmarks and tests
 
  private:

@@ -7,48 +7,43 @@
 #include "model/rope_scaling.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
-#include "ops/matmul.h"
 #include "ops/rms_norm.h"
 #include "ops/swiglu.h"
+#include "sys/parallel.h"
 
 namespace faqsmith {
 namespace {
 
-constexpr std::int64_t kSlabPages = 32;  // pages that one allocation holds
+constexpr std::size_t kArenaSlab = std::size_t{32} << 20;  // bytes
+constexpr std::int64_t kSlabPages = 32;                    // pages that one allocation holds
 
-// Linears that read one input, as one product and, where the model has them, one bias.
-struct PackedLinear {
-  PackedMatrix weight;
-  Buffer<float> bias;  // [fused out] or empty
-};
-
-struct PackedLayer {
+struct InferLayer {
   Buffer<float> attention_norm, mlp_norm;  // [hidden]
-  PackedLinear qkv;                        // hidden -> q | k | v
-  PackedLinear o;                          // q -> hidden
-  PackedLinear gate_up;                    // hidden -> gate | up
-  PackedLinear down;                       // ffn -> hidden
-  [[nodiscard]] std::size_t bytes() const {
-    return qkv.weight.bytes() + o.weight.bytes() + gate_up.weight.bytes() + down.weight.bytes();
-  }
+  InferLinear qkv;                         // hidden -> q | k | v
+  InferLinear o;                           // q -> hidden
+  InferLinear gate_up;                     // hidden -> gate | up
+  InferLinear down;                        // ffn -> hidden
+  [[nodiscard]] std::size_t bytes() const { return qkv.bytes() + o.bytes() + gate_up.bytes() + down.bytes(); }
 };
 
-PackedLinear pack(Compute compute, LayerWeights& layer, std::span<const Linear> parts) {
-  std::vector<In<float>> views;
-  for (Linear l : parts) views.push_back(layer.at(l).in());
-  PackedLinear packed{PackedMatrix(compute, std::span<const In<float>>(views), Product::Forward),
-                      fused_bias(layer, parts)};
+// Takes the parts out of the layer: they are not needed twice.
+InferLinear take(Compute compute, WeightForm form, const std::shared_ptr<Arena>& arena, LayerWeights& layer,
+                 std::span<const Linear> parts) {
+  std::vector<const WeightMatrix*> matrices;
+  for (Linear l : parts) matrices.push_back(&layer.at(l));
+  InferLinear taken(compute, form, arena, matrices, fused_bias(layer, parts));
   for (Linear l : parts) {
+    layer.at(l).release_pages();
     layer.at(l) = WeightMatrix();
     layer.bias_of(l) = Buffer<float>();
   }
-  return packed;
+  return taken;
 }
 
 template <class T>
 class Forward final : public ForwardPass {
  public:
-  Forward(const Cpu& cpu, Weights weights, const ForwardLimits& limits)
+  Forward(const Cpu& cpu, Weights weights, const ForwardLimits& limits, WeightForm form)
       : cpu_(cpu),
         config_(weights.config),
         limits_(limits),
@@ -57,19 +52,21 @@ class Forward final : public ForwardPass {
     // A window that no sequence can outgrow is none: the fastest kernels know nothing of windows.
     if (config_.sliding_window < limits_.max_positions) heads_.window = config_.sliding_window;
     rope_ = make_rope_table(config_, limits_.max_positions);
+    const auto arena = std::make_shared<Arena>(kArenaSlab);
     for (LayerWeights& layer : weights.layers) {
-      PackedLayer packed;
-      packed.attention_norm = std::move(layer.attention_norm);
-      packed.mlp_norm = std::move(layer.mlp_norm);
-      packed.qkv = pack(cpu_.compute, layer, std::array{Linear::Q, Linear::K, Linear::V});
-      packed.o = pack(cpu_.compute, layer, std::array{Linear::O});
-      packed.gate_up = pack(cpu_.compute, layer, std::array{Linear::Gate, Linear::Up});
-      packed.down = pack(cpu_.compute, layer, std::array{Linear::Down});
-      layers_.push_back(std::move(packed));
+      InferLayer taken;
+      taken.attention_norm = std::move(layer.attention_norm);
+      taken.mlp_norm = std::move(layer.mlp_norm);
+      taken.qkv = take(cpu_.compute, form, arena, layer, std::array{Linear::Q, Linear::K, Linear::V});
+      taken.o = take(cpu_.compute, form, arena, layer, std::array{Linear::O});
+      taken.gate_up = take(cpu_.compute, form, arena, layer, std::array{Linear::Gate, Linear::Up});
+      taken.down = take(cpu_.compute, form, arena, layer, std::array{Linear::Down});
+      layers_.push_back(std::move(taken));
     }
-    head_ = PackedMatrix(cpu_.compute, weights.head().in(), Product::Forward);
+    head_ = InferLinear(cpu_.compute, form, arena, std::array<const WeightMatrix*, 1>{&weights.head()});
+    weights.head().release_pages();
     final_norm_ = std::move(weights.final_norm);
-    embedding_ = std::move(weights.embedding.values());
+    embedding_ = std::move(weights.embedding);
     allocate_buffers();
   }
 
@@ -79,9 +76,10 @@ class Forward final : public ForwardPass {
 
   const LlamaConfig& config() const override { return config_; }
   const ForwardLimits& limits() const override { return limits_; }
+  void measure(StepTimes* times) override { times_ = times; }
   std::size_t weight_bytes() const override {
-    std::size_t bytes = head_.bytes() + static_cast<std::size_t>(embedding_.size()) * sizeof(float);
-    for (const PackedLayer& layer : layers_) bytes += layer.bytes();
+    std::size_t bytes = head_.bytes() + static_cast<std::size_t>(embedding_.resident_bytes());
+    for (const InferLayer& layer : layers_) bytes += layer.bytes();
     return bytes;
   }
 
@@ -111,7 +109,14 @@ class Forward final : public ForwardPass {
   // The addresses of every sequence's pages, of layer 0; layer l is l * 2 * block_size() further on.
   void locate_pages(const StepBatch& batch);
   [[nodiscard]] std::span<const KvPages<T>> pages_of_layer(std::int64_t layer);
-  void linear(const PackedLinear& w, In<T> x, Out<T> y);
+  void linear(const InferLinear& w, In<T> x, Out<T> y);
+  void embed(std::span<const std::int32_t> ids);
+  [[nodiscard]] Timed timed(double StepTimes::*field) const { return {times_, field}; }
+  template <class Op>
+  void work(double StepTimes::*kind, const Op& op) {
+    const Timed timer = timed(kind);
+    launch(cpu_, op);
+  }
   void attention_block(const StepBatch& batch, std::int64_t layer, std::int64_t m);
   void mlp_block(std::int64_t layer, std::int64_t m);
 
@@ -120,9 +125,11 @@ class Forward final : public ForwardPass {
   ForwardLimits limits_;
   Heads heads_;
   RopeTable rope_;
-  std::vector<PackedLayer> layers_;
-  Buffer<float> embedding_, final_norm_;  // [vocab, hidden], [hidden]
-  PackedMatrix head_;
+  std::vector<InferLayer> layers_;
+  WeightMatrix embedding_;    // [vocab, hidden]; of a file, its rows are decoded as they are needed
+  Buffer<float> final_norm_;  // [hidden]
+  InferLinear head_;
+  StepTimes* times_ = nullptr;
   std::vector<Buffer<T>> slabs_;
 
   Buffer<float> residual_;                                      // [max_rows, hidden]
@@ -162,56 +169,71 @@ std::span<const KvPages<T>> Forward<T>::pages_of_layer(std::int64_t layer) {
 }
 
 template <class T>
-void Forward<T>::linear(const PackedLinear& w, In<T> x, Out<T> y) {
-  launch(cpu_, Matmul<T, T>{.x = x, .w = &w.weight, .y = y});
-  if (!w.bias.empty()) launch(cpu_, AddBias<T>{.bias = w.bias.in(), .y = {y.data, y.shape}});
+void Forward<T>::linear(const InferLinear& w, In<T> x, Out<T> y) {
+  const Timed timer = timed(&StepTimes::products);
+  w.multiply<T, T>(cpu_, x, y);
+}
+
+template <class T>
+void Forward<T>::embed(std::span<const std::int32_t> ids) {
+  const auto m = static_cast<std::int64_t>(ids.size());
+  if (embedding_.is_float32()) {
+    work(&StepTimes::pointwise,
+         Embedding{.table = embedding_.in(), .ids = {ids.data(), {m}}, .y = first_rows(residual_.out(), m)});
+    return;
+  }
+  const Timed timer = timed(&StepTimes::pointwise);
+  for (const std::int32_t id : ids) require(id >= 0 && id < config_.vocab_size, "ids lie within the vocabulary");
+  parallel_for(m, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      embedding_.decode_rows(ids[static_cast<std::size_t>(i)], 1, residual_.data() + i * config_.hidden_size);
+  });
 }
 
 template <class T>
 void Forward<T>::attention_block(const StepBatch& batch, std::int64_t layer, std::int64_t m) {
-  const PackedLayer& w = layers_[static_cast<std::size_t>(layer)];
+  const InferLayer& w = layers_[static_cast<std::size_t>(layer)];
   const auto rows = [m](auto& buffer) { return first_rows(buffer.out(), m); };
   // The first layer has nothing to add yet.
-  launch(cpu_, RmsNorm<T>{.residual = rows(residual_),
-                          .delta = layer == 0 ? In<T>{} : In<T>(rows(delta_)),
-                          .residual_out = rows(residual_),
-                          .gamma = w.attention_norm.in(),
-                          .y = rows(hidden_),
-                          .inv_rms = {},
-                          .eps = config_.rms_norm_eps});
+  work(&StepTimes::pointwise, RmsNorm<T>{.residual = rows(residual_),
+                                         .delta = layer == 0 ? In<T>{} : In<T>(rows(delta_)),
+                                         .residual_out = rows(residual_),
+                                         .gamma = w.attention_norm.in(),
+                                         .y = rows(hidden_),
+                                         .inv_rms = {},
+                                         .eps = config_.rms_norm_eps});
   linear(w.qkv, rows(hidden_), rows(qkv_));
-  launch(cpu_, Rope<T>{.qkv = {qkv_.data(), {m, heads_.qkv_width()}},
-                       .positions = {batch.positions.data(), {m}},
-                       .table = &rope_,
-                       .n_heads = heads_.n_heads,
-                       .n_kv_heads = heads_.n_kv_heads});
+  work(&StepTimes::pointwise, Rope<T>{.qkv = {qkv_.data(), {m, heads_.qkv_width()}},
+                                      .positions = {batch.positions.data(), {m}},
+                                      .table = &rope_,
+                                      .n_heads = heads_.n_heads,
+                                      .n_kv_heads = heads_.n_kv_heads});
   const auto pages = pages_of_layer(layer);
-  launch(
-      cpu_,
-      KvAppend<T>{
-          .qkv = rows(qkv_), .heads = heads_, .rows = batch.rows, .sequences = pages, .page_rows = limits_.page_rows});
-  launch(cpu_, CachedAttention<T>{.qkv = rows(qkv_),
-                                  .heads = heads_,
-                                  .rows = batch.rows,
-                                  .sequences = pages,
-                                  .page_rows = limits_.page_rows,
-                                  .out = rows(attention_)});
+  work(&StepTimes::attention,
+       KvAppend<T>{
+           .qkv = rows(qkv_), .heads = heads_, .rows = batch.rows, .sequences = pages, .page_rows = limits_.page_rows});
+  work(&StepTimes::attention, CachedAttention<T>{.qkv = rows(qkv_),
+                                                 .heads = heads_,
+                                                 .rows = batch.rows,
+                                                 .sequences = pages,
+                                                 .page_rows = limits_.page_rows,
+                                                 .out = rows(attention_)});
   linear(w.o, rows(attention_), rows(delta_));
 }
 
 template <class T>
 void Forward<T>::mlp_block(std::int64_t layer, std::int64_t m) {
-  const PackedLayer& w = layers_[static_cast<std::size_t>(layer)];
+  const InferLayer& w = layers_[static_cast<std::size_t>(layer)];
   const auto rows = [m](auto& buffer) { return first_rows(buffer.out(), m); };
-  launch(cpu_, RmsNorm<T>{.residual = rows(residual_),
-                          .delta = rows(delta_),
-                          .residual_out = rows(residual_),
-                          .gamma = w.mlp_norm.in(),
-                          .y = rows(hidden_),
-                          .inv_rms = {},
-                          .eps = config_.rms_norm_eps});
+  work(&StepTimes::pointwise, RmsNorm<T>{.residual = rows(residual_),
+                                         .delta = rows(delta_),
+                                         .residual_out = rows(residual_),
+                                         .gamma = w.mlp_norm.in(),
+                                         .y = rows(hidden_),
+                                         .inv_rms = {},
+                                         .eps = config_.rms_norm_eps});
   linear(w.gate_up, rows(hidden_), rows(gate_up_));
-  launch(cpu_, Swiglu<T>{.gate_up = rows(gate_up_), .y = rows(mlp_)});
+  work(&StepTimes::pointwise, Swiglu<T>{.gate_up = rows(gate_up_), .y = rows(mlp_)});
   linear(w.down, rows(mlp_), rows(delta_));
 }
 
@@ -221,8 +243,7 @@ void Forward<T>::run(const StepBatch& batch) {
   require(m > 0 && m <= limits_.max_rows, "a step has 1 to max_rows rows");
   require(batch.positions.size() == batch.ids.size() && batch.rows.size() == batch.ids.size(), "a step's lists agree");
   locate_pages(batch);
-  launch(cpu_,
-         Embedding{.table = embedding_.in(), .ids = {batch.ids.data(), {m}}, .y = first_rows(residual_.out(), m)});
+  embed(batch.ids);
   for (std::int64_t layer = 0; layer < config_.n_layers; ++layer) {
     attention_block(batch, layer, m);
     mlp_block(layer, m);
@@ -230,13 +251,13 @@ void Forward<T>::run(const StepBatch& batch) {
   n_rows_ = m;
   logit_rows_ = batch.logit_rows;
   if (logit_rows_.empty()) return;
-  launch(cpu_, RmsNorm<T>{.residual = first_rows(residual_.out(), m),
-                          .delta = first_rows(delta_.out(), m),
-                          .residual_out = first_rows(residual_.out(), m),
-                          .gamma = final_norm_.in(),
-                          .y = first_rows(hidden_.out(), m),
-                          .inv_rms = {},
-                          .eps = config_.rms_norm_eps});
+  work(&StepTimes::pointwise, RmsNorm<T>{.residual = first_rows(residual_.out(), m),
+                                         .delta = first_rows(delta_.out(), m),
+                                         .residual_out = first_rows(residual_.out(), m),
+                                         .gamma = final_norm_.in(),
+                                         .y = first_rows(hidden_.out(), m),
+                                         .inv_rms = {},
+                                         .eps = config_.rms_norm_eps});
 }
 
 template <class T>
@@ -244,18 +265,20 @@ Out<float> Forward<T>::logits(std::int64_t first, std::int64_t n) {
   require(
       first >= 0 && n > 0 && n <= limits_.max_logit_rows && first + n <= static_cast<std::int64_t>(logit_rows_.size()),
       "logits are asked for rows that the step named");
-  launch(cpu_, GatherRows<T>{.x = first_rows(hidden_.out(), n_rows_),
-                             .rows = {logit_rows_.data() + first, {n}},
-                             .y = first_rows(gathered_.out(), n)});
-  launch(cpu_, Matmul<T, float>{.x = first_rows(gathered_.out(), n), .w = &head_, .y = first_rows(logits_.out(), n)});
+  work(&StepTimes::pointwise, GatherRows<T>{.x = first_rows(hidden_.out(), n_rows_),
+                                            .rows = {logit_rows_.data() + first, {n}},
+                                            .y = first_rows(gathered_.out(), n)});
+  const Timed timer = timed(&StepTimes::head);
+  head_.multiply<T, float>(cpu_, first_rows(gathered_.out(), n), first_rows(logits_.out(), n));
   return first_rows(logits_.out(), n);
 }
 
 }  // namespace
 
-std::unique_ptr<ForwardPass> ForwardPass::create(const Cpu& cpu, Weights weights, const ForwardLimits& limits) {
-  if (cpu.compute == Compute::Bf16) return std::make_unique<Forward<bf16>>(cpu, std::move(weights), limits);
-  return std::make_unique<Forward<float>>(cpu, std::move(weights), limits);
+std::unique_ptr<ForwardPass> ForwardPass::create(const Cpu& cpu, Weights weights, const ForwardLimits& limits,
+                                                 WeightForm form) {
+  if (cpu.compute == Compute::Bf16) return std::make_unique<Forward<bf16>>(cpu, std::move(weights), limits, form);
+  return std::make_unique<Forward<float>>(cpu, std::move(weights), limits, form);
 }
 
 ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const ForwardLimits& limits) {

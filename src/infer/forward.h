@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "infer/infer_linear.h"
+#include "infer/step_times.h"
 #include "model/weights.h"
 #include "ops/cached_attention.h"
 #include "tensor/device.h"
@@ -34,9 +36,9 @@ struct StepBatch {
 class ForwardPass {
  public:
   virtual ~ForwardPass() = default;
-  // Packs the weights for cpu.compute and frees the float32 linears as it goes; the embedding table is kept.
-  [[nodiscard]] static std::unique_ptr<ForwardPass> create(const Cpu& cpu, Weights weights,
-                                                           const ForwardLimits& limits);
+  // Brings the linears into their form and frees the model's own as it goes; the embedding table is kept.
+  [[nodiscard]] static std::unique_ptr<ForwardPass> create(const Cpu& cpu, Weights weights, const ForwardLimits& limits,
+                                                           WeightForm form = WeightForm::Packed);
 
   // Computes all layers; appends the rows' keys and values to their pages.
   virtual void run(const StepBatch& batch) = 0;
@@ -47,7 +49,8 @@ class ForwardPass {
 
   [[nodiscard]] virtual const LlamaConfig& config() const = 0;
   [[nodiscard]] virtual const ForwardLimits& limits() const = 0;
-  [[nodiscard]] virtual std::size_t weight_bytes() const = 0;
+  [[nodiscard]] virtual std::size_t weight_bytes() const = 0;  // own memory; a mapped embedding is not in it
+  virtual void measure(StepTimes* times) = 0;  // adds up from here on; nullptr: no longer. Outlives its use
 };
 
 // Memory of inference for a forecast.

@@ -21,6 +21,8 @@ constexpr double kClose = 1e-3;  // two logits that near may swap places
 // Mean divergence, natural logarithm: llama.cpp rounds activations to 8 bits beside 4-bit weights, faqsmith does not.
 constexpr double kQuantisedBound = 0.02;
 constexpr double kBf16Bound = 0.02;  // the same with bf16 operands on our side
+// Mean divergence of the products from the blocks themselves from those with float32 weights and activations.
+constexpr double kBlocksBound = 0.01;
 
 std::string setting(const char* name) {
   const char* value = std::getenv(name);
@@ -65,10 +67,29 @@ class Parity : public testing::Test {
     }
     return out;
   }
+  static std::unique_ptr<ForwardPass> load_forward(Compute compute, WeightForm form) {
+    const auto path = setting("FAQSMITH_DEMO_MODEL");
+    return ForwardPass::create(Cpu{compute}, load_model(path, HashFile::No, Residency::AsStored).weights,
+                               {.n_pages = 40}, form);
+  }
+  // Mean over all positions of KL(f32, packed || the given), over the whole vocabulary, on the record's own texts.
+  double divergence_from_f32(Compute compute, WeightForm form) {
+    const auto exact = load_forward(Compute::F32, WeightForm::Packed), other = load_forward(compute, form);
+    double sum = 0;
+    int n = 0;
+    for (std::size_t i = 0; i < theirs["quantised"].size(); ++i) {
+      auto ids = prompt(i);
+      for (const auto& step : theirs["quantised"][i]) ids.push_back(step[0][0]);
+      const auto p = log_probabilities(*exact, ids, 0), q = log_probabilities(*other, ids, 0);
+      for (std::size_t r = 0; r < p.size(); ++r, ++n) {
+        for (std::size_t v = 0; v < p[r].size(); ++v) sum += std::exp(p[r][v]) * (p[r][v] - q[r][v]);
+      }
+    }
+    return sum / n;
+  }
   // Mean over all positions of KL(theirs || ours) on their likeliest tokens and the rest as one class.
-  double mean_divergence(const Json& replies, Compute compute) {
-    const auto forward = ForwardPass::create(
-        Cpu{compute}, load_model(setting("FAQSMITH_DEMO_MODEL"), HashFile::No).weights, {.n_pages = 40});
+  double mean_divergence(const Json& replies, Compute compute, WeightForm form = WeightForm::Packed) {
+    const auto forward = load_forward(compute, form);
     double sum = 0;
     int n = 0;
     for (std::size_t i = 0; i < replies.size(); ++i) {
@@ -146,6 +167,23 @@ TEST_F(Parity, Bf16DivergenceFromLlamaCppIsBounded) {
   const double divergence = mean_divergence(theirs["quantised"], Compute::Bf16);
   std::printf("Q4_1 file, bf16 engine: mean KL %.5f (bound %.3f)\n", divergence, kBf16Bound);
   EXPECT_LT(divergence, kBf16Bound);
+}
+
+TEST_F(Parity, ProductsFromTheBlocksStayCloseToF32AndToLlamaCpp) {
+  std::vector<Compute> computes = {Compute::F32};
+  if (detect_cpu().compute == Compute::Bf16) computes.push_back(Compute::Bf16);
+  for (const Compute compute : computes) {
+    const char* const name = compute == Compute::Bf16 ? "bf16" : "f32";
+    for (const WeightForm form : {WeightForm::Packed, WeightForm::Blocks}) {
+      const double divergence = divergence_from_f32(compute, form);
+      std::printf("%s, %s: mean KL from f32 %.6f (bound %.3f)\n", name,
+                  form == WeightForm::Packed ? "packed" : "blocks", divergence, kBlocksBound);
+      EXPECT_LT(divergence, kBlocksBound);
+    }
+    const double from_theirs = mean_divergence(theirs["quantised"], compute, WeightForm::Blocks);
+    std::printf("%s, blocks: mean KL from llama.cpp %.5f (bound %.3f)\n", name, from_theirs, kQuantisedBound);
+    EXPECT_LT(from_theirs, kQuantisedBound);
+  }
 }
 
 }  // namespace

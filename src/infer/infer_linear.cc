@@ -1,0 +1,77 @@
+// Chooses the form by what the parts are; a fused linear has one form.
+#include "infer/infer_linear.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "ops/elementwise.h"
+
+namespace faqsmith {
+namespace {
+
+bool has_blocks(const WeightMatrix& part) {
+  return part.stored_type() && has_quant_kernel(*part.stored_type());
+}
+
+QuantMatrix as_stored(std::span<const WeightMatrix* const> parts, const std::shared_ptr<Arena>& arena) {
+  std::vector<QuantPart> sources;
+  for (const WeightMatrix* part : parts) {
+    sources.push_back({*part->stored_type(), {}});
+    for (std::int64_t r = 0; r < part->shape()[0]; ++r) sources.back().rows.push_back(part->row_blocks(r).data());
+  }
+  return QuantMatrix(sources, parts[0]->shape()[1], arena);
+}
+
+// The parts as float32, decoded where they are not; `decoded` owns what was.
+std::vector<In<float>> as_floats(std::span<const WeightMatrix* const> parts, std::vector<Buffer<float>>& decoded) {
+  std::vector<In<float>> views;
+  for (const WeightMatrix* part : parts) {
+    if (!part->is_float32()) decoded.push_back(part->decode());
+    views.push_back(part->is_float32() ? part->in() : decoded.back().in());
+  }
+  return views;
+}
+
+}  // namespace
+
+InferLinear::InferLinear(Compute compute, WeightForm form, const std::shared_ptr<Arena>& arena,
+                         std::span<const WeightMatrix* const> parts, Buffer<float> bias)
+    : bias_(std::move(bias)) {
+  const bool all_have_blocks = std::all_of(parts.begin(), parts.end(), [](const auto* p) { return has_blocks(*p); });
+  if (form != WeightForm::Packed && all_have_blocks) {
+    blocks_ = as_stored(parts, arena);
+    return;
+  }
+  constexpr std::int64_t kQ8Block = 32;
+  std::vector<Buffer<float>> decoded;
+  const std::vector<In<float>> views = as_floats(parts, decoded);
+  if (form == WeightForm::Quantised && parts[0]->shape()[1] % kQ8Block == 0) {
+    blocks_ = QuantMatrix::from_float(views, arena);
+  } else {
+    packed_ = PackedMatrix(compute, std::span<const In<float>>(views), Product::Forward);
+  }
+}
+
+template <class T, class Y>
+void InferLinear::multiply(Cpu& cpu, In<T> x, Out<Y> y) const {
+  if (is_quantised()) {
+    launch(cpu, QuantMatmul<T, Y>{.x = x, .w = &blocks_, .y = y});
+  } else {
+    launch(cpu, Matmul<T, Y>{.x = x, .w = &packed_, .y = y});
+  }
+  if (bias_.empty()) return;
+  if constexpr (std::is_same_v<T, Y>) {
+    launch(cpu, AddBias<T>{.bias = bias_.in(), .y = {y.data, y.shape}});
+  } else {
+    require(false, "a product that leaves the compute type has no bias");
+  }
+}
+template void InferLinear::multiply(Cpu&, In<float>, Out<float>) const;
+template void InferLinear::multiply(Cpu&, In<bf16>, Out<bf16>) const;
+template void InferLinear::multiply(Cpu&, In<bf16>, Out<float>) const;
+
+std::size_t InferLinear::bytes() const {
+  return is_quantised() ? blocks_.bytes() : packed_.bytes();
+}
+
+}  // namespace faqsmith
