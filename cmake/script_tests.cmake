@@ -4,7 +4,7 @@ file(GLOB helpers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_lines.cc)
 foreach(helper ${helpers})
   get_filename_component(name ${helper} NAME_WE)
   add_executable(${name} ${helper})
-  target_link_libraries(${name} PRIVATE faqsmith_model faqsmith_ingest nlohmann_json::nlohmann_json)
+  target_link_libraries(${name} PRIVATE faqsmith_infer faqsmith_ingest nlohmann_json::nlohmann_json)
 endforeach()
 
 # A library that scripts preload into the binary: FAQSMITH_HELPERS/libio_faults.so.

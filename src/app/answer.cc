@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -83,11 +85,67 @@ Answer judge_answer(const Question& question, const std::string& text, const Sou
   return out;
 }
 
-std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel& model, const SourceFinder& finder,
+namespace {
+
+// What a block of questions got: for each its replies (one unless several were asked for), best or first drawn first.
+struct BlockReplies {
+  std::vector<std::vector<ChatReply>> replies;
+  std::vector<std::optional<double>> confidence;
+};
+
+BlockReplies reply_to(const std::vector<Question>& questions, std::span<const ChatRequest> block, std::size_t begin,
+                      ChatModel& model, const SourceFinder* finder, const AnswerOptions& options,
+                      const std::function<void(std::size_t)>& on_done) {
+  const std::vector<ChatRequest> requests(block.begin(), block.end());
+  BlockReplies out{.replies = {}, .confidence = std::vector<std::optional<double>>(requests.size())};
+  const int n_candidates = finder == nullptr ? 1 : candidates_for(model.n_parameters(), options.candidates);
+  if (options.n_best) {
+    out.replies = model.likeliest(requests, *options.n_best, on_done);
+  } else if (options.n > 1) {
+    const auto n = static_cast<std::size_t>(options.n);
+    out.replies = model.replies(requests, options.n, [&](std::size_t i) {
+      if (i % n == 0) on_done(i / n);
+    });
+  } else if (n_candidates > 1) {
+    const auto considered = model.candidates(requests, n_candidates, on_done);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const Candidate& chosen = finder->choose(questions[begin + i].text, considered[i]);
+      out.replies.push_back({chosen.reply});
+      out.confidence[i] = chosen.confidence();
+    }
+  } else {
+    for (ChatReply& reply : model.generate(requests, on_done)) out.replies.push_back({std::move(reply)});
+  }
+  return out;
+}
+
+Answer make_answer(const Question& question, std::vector<ChatReply>& replies, const SourceFinder* finder,
+                   const AnswerOptions& options) {
+  for (const ChatReply& reply : replies) {
+    if (reply.finish != Finish::Failed) continue;
+    throw Error(Kind::Input, fmt::format("the question '{}' could not be answered: {}", question.text, reply.failure),
+                "shorten the question, or change what the answer must be");
+  }
+  const std::string text(trim(replies.front().text));
+  Answer out = finder
+                   ? judge_answer(question, text, *finder)
+                   : Answer{.id = question.id, .question = question.text, .answer = text, .refused = is_refusal(text)};
+  out.log_probability = replies.front().log_probability;
+  if (options.n > 1 || options.n_best) {
+    for (ChatReply& reply : replies)
+      out.replies.push_back({std::string(trim(reply.text)), reply.log_probability, std::move(reply.tokens)});
+  } else {
+    out.tokens = std::move(replies.front().tokens);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel& model, const SourceFinder* finder,
                                const AnswerOptions& options, Reporter& reporter) {
   std::vector<Answer> answers;
   if (questions.size() > 1) reporter.begin("answer", static_cast<std::int64_t>(questions.size()), "questions");
-  const int n_candidates = candidates_for(model.n_parameters(), options.candidates);
   for (std::size_t begin = 0; begin < questions.size(); begin += kBlock) {
     stop_if_interrupted();
     const std::size_t end = std::min(questions.size(), begin + kBlock);
@@ -95,31 +153,15 @@ std::vector<Answer> answer_all(const std::vector<Question>& questions, ChatModel
     for (std::size_t i = begin; i < end; ++i) {
       requests.push_back({.messages = bot_messages(options.topic, questions[i].text),
                           .sampling = options.sampling,
-                          .json_schema = ""});
+                          .json_schema = options.json_schema,
+                          .regex = options.regex});
     }
     std::int64_t done = static_cast<std::int64_t>(begin);
-    const auto on_done = [&](std::size_t) { reporter.update(++done, ""); };
-    std::vector<ChatReply> replies;
-    std::vector<std::optional<double>> confidence(end - begin);
-    if (n_candidates > 1) {
-      const auto considered = model.candidates(requests, n_candidates, on_done);
-      for (std::size_t i = begin; i < end; ++i) {
-        const Candidate& chosen = finder.choose(questions[i].text, considered[i - begin]);
-        replies.push_back(chosen.reply);
-        confidence[i - begin] = chosen.confidence();
-      }
-    } else {
-      replies = model.generate(requests, on_done);
-    }
+    auto block =
+        reply_to(questions, requests, begin, model, finder, options, [&](std::size_t) { reporter.update(++done, ""); });
     for (std::size_t i = begin; i < end; ++i) {
-      const ChatReply& reply = replies[i - begin];
-      if (reply.finish == Finish::Failed) {
-        throw Error(Kind::Input,
-                    fmt::format("the question '{}' could not be answered: {}", questions[i].text, reply.failure),
-                    "shorten the question");
-      }
-      answers.push_back(judge_answer(questions[i], std::string(trim(reply.text)), finder));
-      answers.back().confidence = confidence[i - begin];
+      answers.push_back(make_answer(questions[i], block.replies[i - begin], finder, options));
+      answers.back().confidence = block.confidence[i - begin];
     }
   }
   if (questions.size() > 1) reporter.end(fmt::format("{} answers", answers.size()));
@@ -155,7 +197,21 @@ std::vector<Question> read_questions(std::string_view jsonl, const std::string& 
   return out;
 }
 
-std::string answer_json(const Answer& answer) {
+namespace {
+
+Json tokens_json(const std::vector<ReplyToken>& tokens) {
+  Json out = Json::array();
+  for (const ReplyToken& token : tokens) {
+    out.push_back({{"token", token.bytes},
+                   {"id", token.id < 0 ? Json(nullptr) : Json(token.id)},
+                   {"log_probability", token.log_probability}});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string answer_json(const Answer& answer, TokenDetail detail) {
   Json source = nullptr;
   if (answer.source) {
     source = {{"file", answer.source->file}, {"heading", answer.source->heading}, {"quote", answer.source->quote}};
@@ -163,9 +219,16 @@ std::string answer_json(const Answer& answer) {
   }
   const Json id = answer.id.empty() ? Json(nullptr) : Json::parse(answer.id);
   const Json confidence = answer.confidence ? Json(std::round(1000 * *answer.confidence) / 1000) : Json(nullptr);
-  const Json out = {
-      {"id", id},         {"question", answer.question}, {"answer", answer.answer}, {"refused", answer.refused},
-      {"source", source}, {"score", answer.score},       {"confidence", confidence}};
+  const Json likely = answer.log_probability ? Json(*answer.log_probability) : Json(nullptr);
+  Json out = {
+      {"id", id},         {"question", answer.question}, {"answer", answer.answer},  {"refused", answer.refused},
+      {"source", source}, {"score", answer.score},       {"confidence", confidence}, {"log_probability", likely}};
+  if (detail == TokenDetail::Show && answer.replies.empty()) out["tokens"] = tokens_json(answer.tokens);
+  for (const AnswerReply& reply : answer.replies) {
+    Json row = {{"answer", reply.text}, {"log_probability", reply.log_probability}, {"n_tokens", reply.tokens.size()}};
+    if (detail == TokenDetail::Show) row["tokens"] = tokens_json(reply.tokens);
+    out["replies"].push_back(std::move(row));
+  }
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -65,7 +65,7 @@ class AnswerTest : public ::testing::Test {
 TEST_F(AnswerTest, AnswerIsTheModelsTextAndTheSourceIsTheNearestTrainedFact) {
   FakeChatModel model([](const ChatRequest&) { return "Cats eat fish."; });
   const SourceFinder finder(workspace_->db());
-  const auto answers = answer_all({{"1", "what food for cats"}}, model, finder, {}, silent_);
+  const auto answers = answer_all({{"1", "what food for cats"}}, model, &finder, {}, silent_);
   ASSERT_EQ(answers.size(), 1u);
   EXPECT_EQ(answers[0].answer, "Cats eat fish.");
   ASSERT_TRUE(answers[0].source);
@@ -88,8 +88,8 @@ TEST_F(AnswerTest, SearchHelpsToChooseAmongTheModelsOwnAnswers) {
   };
   const SourceFinder finder(workspace_->db());
   const Question question{"1", "where would a bird sleep"};
-  EXPECT_EQ(answer_all({question}, model, finder, kConsider, silent_)[0].answer, "Birds sleep in a tree.");
-  const auto greedy = answer_all({question}, model, finder, {}, silent_)[0];
+  EXPECT_EQ(answer_all({question}, model, &finder, kConsider, silent_)[0].answer, "Birds sleep in a tree.");
+  const auto greedy = answer_all({question}, model, &finder, {}, silent_)[0];
   EXPECT_EQ(greedy.answer, "Cats eat fish and mice.");
   EXPECT_FALSE(greedy.confidence);
   std::string shown;
@@ -121,7 +121,7 @@ TEST_F(AnswerTest, KeepsTheOrderOverManyBlocks) {
   std::vector<Question> questions;
   for (int i = 0; i < 70; ++i) questions.push_back({std::to_string(i), "q" + std::to_string(i)});
   const SourceFinder finder(workspace_->db());
-  const auto answers = answer_all(questions, model, finder, {}, silent_);
+  const auto answers = answer_all(questions, model, &finder, {}, silent_);
   ASSERT_EQ(answers.size(), 70u);
   for (std::size_t i = 0; i < 70; ++i) EXPECT_EQ(answers[i].answer, "re q" + std::to_string(i));
 }

@@ -36,7 +36,10 @@ std::vector<Message> Conversation::messages_for(const std::string& question) con
 }
 
 Answer Conversation::say(const std::string& question, const std::function<bool(std::string_view)>& on_text) {
-  const ChatRequest request{.messages = messages_for(question), .sampling = options_.sampling, .json_schema = ""};
+  const ChatRequest request{.messages = messages_for(question),
+                            .sampling = options_.sampling,
+                            .json_schema = options_.json_schema,
+                            .regex = options_.regex};
   std::optional<double> confidence;
   ChatReply reply;
   const int n_candidates = finder_ == nullptr ? 1 : candidates_for(model_.n_parameters(), options_.candidates);
@@ -60,6 +63,7 @@ Answer Conversation::say(const std::string& question, const std::function<bool(s
     last_ = Answer{.question = question, .answer = text};
   }
   last_->confidence = confidence;
+  last_->log_probability = reply.log_probability;
   return *last_;
 }
 

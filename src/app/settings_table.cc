@@ -21,6 +21,8 @@ constexpr Setting kSettings[] = {
      "Time that build may take, e.g. 20m; wordings and steps are scaled to fit; empty: no limit"},
     {"bot.max_tokens", Integer, "128", 8, 1024, "", "Longest answer that ask and chat give, in tokens"},
     {"bot.temperature", Number, "0", 0, 2, "", "Randomness of ask and chat; 0: always the likeliest token"},
+    {"bot.min_p", Number, "0", 0, 1, "",
+     "With a temperature: tokens less likely than this share of the likeliest are left out; 0: off"},
     {"bot.candidates", Integer, "0", 0, 32, "",
      "Answers that the tuned bot considers; search over the trained facts helps to choose one. 1: its first, word by "
      "word; 0: 8 for models below 0.5B parameters, else 1"},

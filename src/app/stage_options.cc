@@ -214,6 +214,7 @@ AnswerOptions answer_options(const Config& config) {
   out.topic = config.text("bot.topic");
   out.sampling.max_tokens = config.small("bot.max_tokens");
   out.sampling.temperature = config.number("bot.temperature");
+  out.sampling.min_p = config.number("bot.min_p");
   out.sampling.seed = seed_of(config);
   out.candidates = out.sampling.temperature > 0 ? 1 : config.small("bot.candidates");
   return out;

@@ -88,6 +88,7 @@ int run_command_line(const Invocation& call, Reporter& reporter) {
   session.command = call.command->name;
   session.arguments = call.arguments;
   session.flags = call.flags;
+  session.all = call.all;
   session.json = call.flags.contains("--json");
   session.workspace = choose_workspace(call);
   load_settings(call, session);

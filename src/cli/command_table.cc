@@ -28,7 +28,6 @@ constexpr Flag kDoctorFlags[] = {
 };
 constexpr Flag kHelpFlags[] = {
     {"--man", "", "", "", "The man page (roff): faqsmith help --man > faqsmith.1"},
-    {"--completion", "", "", "", "Completion for bash: source <(faqsmith help --completion)"},
 };
 constexpr Flag kInspectFlags[] = {
     {"--ids", "", "", "", "One line a token: id, mark, bytes"},
@@ -43,12 +42,25 @@ constexpr Flag kAskFlags[] = {
     {"--out", "-o", "FILE", "", "Where --batch writes; default: standard output"},
     {"--base", "", "", "", "Ask the untuned model instead, to compare"},
     {"--max-tokens", "", "N", "bot.max_tokens", "Longest answer"},
+    {"--temperature", "", "T", "bot.temperature", "Randomness"},
+    {"--min-p", "", "P", "bot.min_p", "Leave out tokens less likely than this share of the likeliest"},
+    {"--seed", "", "N", "seed", "Every random choice follows from it"},
+    {"--n", "", "N", "", "Draw N answers (with a temperature); the first is the one that --n 1 gives"},
+    {"--n-best", "", "N", "", "The N likeliest whole answers, by beam search"},
+    {"--length-penalty", "", "A", "",
+     "--n-best ranks by log-probability / tokens^A; 0: the whole answer's probability, 1: the mean of a token"},
+    {"--logit-bias", "", "TOKEN=BIAS", "",
+     "Add BIAS (-100 to 100) to a token's logit; TOKEN is one token's text, or its id; may be given several times"},
+    {"--schema", "", "FILE", "", "The answer is JSON that this JSON schema accepts"},
+    {"--regex", "", "PATTERN", "", "The whole answer matches this regular expression"},
+    {"--log-probabilities", "", "", "", "JSON output names each token and its log-probability"},
     {"--model", "-m", "MODEL", "model", "The base model that the bot was trained from"},
 };
 constexpr Flag kChatFlags[] = {
     {"--base", "", "", "", "Talk with the untuned model instead, to compare"},
     {"--max-tokens", "", "N", "bot.max_tokens", "Longest answer"},
     {"--temperature", "", "T", "bot.temperature", "Randomness"},
+    {"--min-p", "", "P", "bot.min_p", "Leave out tokens less likely than this share of the likeliest"},
     {"--model", "-m", "MODEL", "model", "The base model that the bot was trained from"},
 };
 constexpr Flag kGenerateFlags[] = {
@@ -122,14 +134,18 @@ constexpr Command kCommands[] = {
     {"ask", "Use", "Ask the bot one question, or a file of them", "[QUESTION]", 0, 1,
      "Prints the model's own answer and the training fact that it is nearest to, with its file and heading. With "
      "--batch, each "
-     "output line is {id, question, answer, refused, source: {file, heading, quote}, score, confidence}; score is the "
+     "output line is {id, question, answer, refused, source: {file, heading, quote}, score, confidence, "
+     "log_probability}; score is the "
      "share of the answer's words that stand in the cited fact, confidence the model's own probability of the answer's "
-     "first words. A small tuned model considers several answers and search over the trained facts helps to choose "
+     "first words, log_probability the natural logarithm of the whole answer's. A small tuned model considers several "
+     "answers and search over the trained facts helps to choose "
      "one; "
      "--set bot.candidates=1 gives its first answer as it is.",
      "faqsmith ask -w bot \"How do I upgrade?\"\nfaqsmith ask -w bot \"How do I upgrade?\" --base     # what the "
      "untuned model says\n"
-     "faqsmith ask -w bot --batch questions.jsonl --out answers.jsonl",
+     "faqsmith ask -w bot --batch questions.jsonl --out answers.jsonl\n"
+     "faqsmith ask -w bot \"How do I upgrade?\" --n-best 4\n"
+     "faqsmith ask --base --model llama.gguf \"Is it raining? Answer yes or no.\" --regex \"(yes|no)\"",
      kAskFlags, run_ask},
     {"chat", "Use", "Talk with the bot in the terminal", "", 0, 0,
      "Answers stream (those of small models, which consider several, come whole); the conversation is remembered as "
@@ -234,8 +250,19 @@ constexpr Command kCommands[] = {
     {"doctor", "Set up", "Examine this machine: processor, memory, disk, tools, model", "", 0, 0,
      "Looks, and changes nothing. Exit code 1 if something is missing that no run can do without.",
      "faqsmith doctor\nfaqsmith doctor --model models/SmolLM2-360M-Instruct", kDoctorFlags, run_doctor},
-    {"help", "Set up", "Help, man page, shell completion", "[COMMAND]", 0, 1, "",
-     "faqsmith help build\nfaqsmith help --man > faqsmith.1", kHelpFlags, run_help},
+    {"completion",
+     "Set up",
+     "Print a script that completes faqsmith's words in a shell",
+     "bash|zsh|fish",
+     1,
+     1,
+     "Commands, flags, their values, setting keys and files.",
+     "source <(faqsmith completion bash)                 # a line for ~/.bashrc; zsh: the same with zsh\n"
+     "faqsmith completion fish > ~/.config/fish/completions/faqsmith.fish",
+     {},
+     run_completion},
+    {"help", "Set up", "Help, man page", "[COMMAND]", 0, 1, "", "faqsmith help build\nfaqsmith help --man > faqsmith.1",
+     kHelpFlags, run_help},
 };
 
 }  // namespace

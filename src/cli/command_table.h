@@ -23,9 +23,10 @@ struct Flag {
 
 // Everything a handler needs.
 struct Session {
-  std::string command;                                    // its name
-  std::vector<std::string> arguments;                     // without the command's name
-  std::map<std::string, std::string, std::less<>> flags;  // "--base" -> "" for switches
+  std::string command;                                               // its name
+  std::vector<std::string> arguments;                                // without the command's name
+  std::map<std::string, std::string, std::less<>> flags;             // "--base" -> "" for switches; the last one counts
+  std::map<std::string, std::vector<std::string>, std::less<>> all;  // every value of a flag that has values
   Config config;
   fs::path workspace;
   fs::path config_file;  // the settings file that was read, or would be
@@ -35,6 +36,10 @@ struct Session {
   [[nodiscard]] std::string get(std::string_view flag, const std::string& otherwise = "") const {
     const auto found = flags.find(flag);
     return found == flags.end() ? otherwise : found->second;
+  }
+  [[nodiscard]] std::vector<std::string> get_all(std::string_view flag) const {
+    const auto found = all.find(flag);
+    return found == all.end() ? std::vector<std::string>{} : found->second;
   }
 };
 

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
+#include <cmath>
 #include <iostream>
 
 #include "app/bot.h"
@@ -21,17 +23,54 @@ WhichModel which_model(const Session& session) {
   return session.has("--base") ? WhichModel::Base : WhichModel::Tuned;
 }
 
-// The base model answers as it comes: it knows no trained facts to choose between.
+double number_of(const Session& session, const char* flag, double otherwise) {
+  if (!session.has(flag)) return otherwise;
+  const std::string text = session.get(flag);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw Error(Kind::User, fmt::format("{} is '{}'", flag, text), "write a number");
+  return value;
+}
+
+int count_of(const Session& session, const char* flag, int otherwise) {
+  const double value = number_of(session, flag, otherwise);
+  if (value != std::floor(value) || std::abs(value) > 1e6)
+    throw Error(Kind::User, fmt::format("{} is '{}'", flag, session.get(flag)), "write a whole number");
+  return static_cast<int>(value);
+}
+
+// Checked as far as it can be without a model.
 AnswerOptions options_of(const Session& session) {
   AnswerOptions options = answer_options(session.config);
-  if (which_model(session) == WhichModel::Base) options.candidates = 1;
+  options.n = count_of(session, "--n", 1);
+  if (session.has("--n-best"))
+    options.n_best = NBest{count_of(session, "--n-best", 4), number_of(session, "--length-penalty", 0)};
+  if (session.has("--schema")) {
+    options.json_schema = read_file(session.get("--schema"));
+    if (trim(options.json_schema).empty())
+      throw Error(Kind::User, session.get("--schema") + " is empty", "give a file that holds a JSON schema");
+  }
+  options.regex = session.get("--regex");
+  if (session.has("--regex") && options.regex.empty())
+    throw Error(Kind::User, "--regex is empty", "leave it out, or give a pattern");
+  check(options);
+  if (options.n_best && session.has("--logit-bias"))
+    throw Error(Kind::User, "--n-best and --logit-bias are both given", "leave one of them out");
+  // The base model answers as it comes: it knows no trained facts to choose between. So does a bot that is told how.
+  const bool told = options.n > 1 || options.n_best || session.has("--schema") || session.has("--regex") ||
+                    session.has("--logit-bias") || session.has("--log-probabilities");
+  if (told || which_model(session) == WhichModel::Base) options.candidates = 1;
   return options;
 }
 
-// A finder over nothing, for the base model without a workspace.
-const SourceFinder& finder_of(const Bot& bot) {
-  if (!bot.sources) throw Error(Kind::User, "there is no workspace to name sources from", "name it with -w FOLDER");
-  return *bot.sources;
+AnswerOptions with_bias(AnswerOptions options, const Session& session, const Bot& bot) {
+  options.sampling.logit_bias = parse_logit_bias(session.get_all("--logit-bias"), bot.model->tokenizer());
+  return options;
+}
+
+TokenDetail detail_of(const Session& session) {
+  return session.has("--log-probabilities") ? TokenDetail::Show : TokenDetail::Leave;
 }
 
 int ask_batch(Session& session) {
@@ -40,10 +79,12 @@ int ask_batch(Session& session) {
   if (!session.arguments.empty())
     throw Error(Kind::User, "ask takes a question or --batch, not both", "leave one of them out");
   const auto questions = read_questions(read_file(in), in);
+  (void)options_of(session);  // before the model is read; opening the bot may set its topic
   Bot bot = open_bot(session.workspace, session.config, which_model(session), *session.reporter);
-  const auto answers = answer_all(questions, *bot.model, finder_of(bot), options_of(session), *session.reporter);
+  const auto answers = answer_all(questions, *bot.model, bot.sources.get(),
+                                  with_bias(options_of(session), session, bot), *session.reporter);
   std::string text;
-  for (const auto& answer : answers) text += answer_json(answer) + "\n";
+  for (const auto& answer : answers) text += answer_json(answer, detail_of(session)) + "\n";
   if (out == "-") {
     print(text);
   } else {
@@ -105,14 +146,16 @@ int run_ask(Session& session) {
   if (session.has("--batch")) return ask_batch(session);
   if (session.arguments.empty())
     throw Error(Kind::User, "ask needs a question", "write: faqsmith ask \"How do I …?\", or use --batch FILE");
+  (void)options_of(session);
   Bot bot = open_bot(session.workspace, session.config, which_model(session), *session.reporter);
+  const AnswerOptions options = with_bias(options_of(session), session, bot);
   const Question question{"", session.arguments.front()};
-  if (session.json) {
-    const auto answers = answer_all({question}, *bot.model, finder_of(bot), options_of(session), *session.reporter);
-    print_line(answer_json(answers.front()));
+  if (session.json || options.n > 1 || options.n_best) {
+    const auto answers = answer_all({question}, *bot.model, bot.sources.get(), options, *session.reporter);
+    print_line(session.json ? answer_json(answers.front(), detail_of(session)) : replies_text(answers.front()));
     return 0;
   }
-  Conversation talk(*bot.model, bot.sources.get(), options_of(session));
+  Conversation talk(*bot.model, bot.sources.get(), options);
   const Answer answer = talk.say(question.text, print_piece);
   print_line("");
   if (interrupted()) throw Interrupted{};

@@ -9,6 +9,7 @@
 #include "app/models.h"
 #include "base/error.h"
 #include "base/strings.h"
+#include "cli/completion.h"
 #include "cli/handlers.h"
 #include "cli/help.h"
 #include "cli/output.h"
@@ -182,11 +183,14 @@ int run_doctor(Session& session) {
   return bad ? 1 : 0;
 }
 
+int run_completion(Session& session) {
+  print(completion_script(session.arguments.front()));
+  return 0;
+}
+
 int run_help(Session& session) {
   if (session.has("--man")) {
     print(man_page());
-  } else if (session.has("--completion")) {
-    print(bash_completion());
   } else if (session.arguments.empty()) {
     print(overview_help(colour_allowed(STDOUT_FILENO)));
   } else if (const Command* command = find_command(session.arguments.front())) {

@@ -21,6 +21,7 @@ int run_config(Session& session);
 int run_models(Session& session);
 int run_doctor(Session& session);
 int run_help(Session& session);
+int run_completion(Session& session);
 int run_status(Session& session);
 int run_inspect(Session& session);
 int run_gates(Session& session);

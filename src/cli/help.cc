@@ -116,23 +116,4 @@ std::string man_page() {
   return out + ".SH EXIT STATUS\n0 done; 1 failed; 2 wrong flag, setting or order of commands; 130 interrupted.\n";
 }
 
-std::string bash_completion() {
-  std::string names, cases, global;
-  for (const auto& flag : global_flags()) global += std::string(flag.name) + " ";
-  for (const auto& command : all_commands()) {
-    names += std::string(command.name) + " ";
-    std::string flags;
-    for (const auto& flag : command.flags) flags += std::string(flag.name) + " ";
-    cases += fmt::format("    {}) words=\"{}{}\" ;;\n", command.name, flags, global);
-  }
-  return fmt::format(
-      "# bash completion for faqsmith: source <(faqsmith help --completion)\n"
-      "_faqsmith() {{\n  local word=\"${{COMP_WORDS[COMP_CWORD]}}\" words=\"{}\"\n"
-      "  [ \"$COMP_CWORD\" -gt 1 ] && case \"${{COMP_WORDS[1]}}\" in\n{}  esac\n"
-      "  if [ \"$COMP_CWORD\" -eq 1 ] || [[ \"$word\" == -* ]]; then COMPREPLY=($(compgen -W \"$words\" -- "
-      "\"$word\"))\n"
-      "  else COMPREPLY=($(compgen -f -- \"$word\")); fi\n}}\ncomplete -o filenames -F _faqsmith faqsmith\n",
-      names, cases);
-}
-
 }  // namespace faqsmith

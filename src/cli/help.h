@@ -1,4 +1,4 @@
-// Help, man page and shell completion, all from the command table.
+// Help and man page, from the command table.
 #pragma once
 #include <string>
 
@@ -9,6 +9,5 @@ namespace faqsmith {
 [[nodiscard]] std::string overview_help(bool colour);
 [[nodiscard]] std::string command_help(const Command& command, bool colour);
 [[nodiscard]] std::string man_page();  // roff, for faqsmith.1
-[[nodiscard]] std::string bash_completion();
 
 }  // namespace faqsmith

@@ -85,6 +85,7 @@ void take_flag(const Flag& flag, const Parsed& parsed, Invocation& out) {
   const std::string value = flag.value.empty() ? "" : parsed.values.back();
   if (!flag.setting.empty()) add_setting(out, name, std::string(flag.setting), flag.value.empty() ? "true" : value);
   out.flags[name] = value;
+  if (!flag.value.empty()) out.all[name] = parsed.values;
 }
 
 }  // namespace

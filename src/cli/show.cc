@@ -62,6 +62,15 @@ std::string source_text(const Answer& answer, bool colour) {
   return fmt::format("{} (support {:.0f}%{}){}", out, answer.score * 100, sure, plain);
 }
 
+std::string replies_text(const Answer& answer) {
+  std::vector<std::string> lines;
+  for (const AnswerReply& reply : answer.replies) {
+    lines.push_back(fmt::format("{}. {}  (log-probability {:.2f}, {} tokens)", lines.size() + 1,
+                                replace_all(reply.text, "\n", "\n   "), reply.log_probability, reply.tokens.size()));
+  }
+  return join(lines, "\n");
+}
+
 std::string answer_text(const Answer& answer, bool colour) {
   return fmt::format("{}Q:{} {}\n{}A:{} {}\n   {}\n", colour ? "\033[1m" : "", colour ? "\033[0m" : "", answer.question,
                      colour ? "\033[1m" : "", colour ? "\033[0m" : "", replace_all(answer.answer, "\n", "\n   "),

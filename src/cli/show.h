@@ -11,5 +11,6 @@ namespace faqsmith {
 // The numbers of a stage that a person looks for first, as one line; --json has all.
 [[nodiscard]] std::string main_counts(const std::string& stage, const std::map<std::string, double>& counts);
 [[nodiscard]] std::string answer_text(const Answer& answer, bool colour);  // question, answer, source
+[[nodiscard]] std::string replies_text(const Answer& answer);              // several replies, one a line
 
 }  // namespace faqsmith

@@ -43,10 +43,11 @@ TokenConstraint::TokenConstraint(std::shared_ptr<const Grammar> grammar, const T
       state_(*grammar_) {
   const auto shortest = byte_tokens_.encode(state_.closing());
   if (!shortest)
-    throw Error(Kind::Input, "the model's vocabulary cannot write the JSON schema's text", "use another model");
+    throw Error(Kind::Input, "the model's vocabulary cannot write the text that the schema or pattern demands",
+                "use another model");
   if (budget < 0 || static_cast<std::size_t>(budget) < shortest->size()) {
     throw Error(Kind::User,
-                fmt::format("the JSON schema needs at least {} tokens, {} are allowed", shortest->size(), budget),
+                fmt::format("the schema or pattern needs at least {} tokens, {} are allowed", shortest->size(), budget),
                 "raise max_tokens");
   }
 }

@@ -183,6 +183,13 @@ std::vector<Openings> Engine::openings(const std::vector<std::vector<TokenId>>& 
   return found;
 }
 
+std::vector<BestReplies> Engine::best_replies(const std::vector<std::vector<TokenId>>& prompts,
+                                              const BestRepliesOptions& options) {
+  Impl& s = *impl_;
+  s.start_fresh();
+  return search_best_replies(prompts, options, s.tokenizer, *s.forward, s.scheduler, s.options.max_sequences);
+}
+
 void Engine::Impl::add_log_probabilities(std::span<const Scheduler::LogitRow> rows, const Sequence* first,
                                          std::vector<ScoreResult>& results) {
   const auto n_max = static_cast<std::size_t>(forward->limits().max_logit_rows);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "infer/best_replies.h"
 #include "infer/forward.h"
 #include "infer/openings.h"
 #include "infer/sampler.h"
@@ -41,8 +42,9 @@ struct GenerateResult {
   std::vector<TokenId> tokens = {};  // new tokens, the end-of-turn token included
   std::string text = {};             // valid UTF-8
   EndedBy ended_by = EndedBy::Failure;
-  std::string failure = {};    // one sentence, if ended_by is Failure
-  double log_probability = 0;  // natural logarithm, summed over `tokens`
+  std::string failure = {};                    // one sentence, if ended_by is Failure
+  std::vector<double> log_probabilities = {};  // natural logarithms, of each of `tokens`
+  double log_probability = 0;                  // their sum
 };
 
 struct GenerateCallbacks {
@@ -78,6 +80,9 @@ class Engine {
   // that completes them.
   [[nodiscard]] std::vector<Openings> openings(const std::vector<std::vector<TokenId>>& prompts,
                                                const OpeningsOptions& options);
+  // The likeliest whole replies of each prompt, all with the same options. Throws Error(User) for bad options.
+  [[nodiscard]] std::vector<BestReplies> best_replies(const std::vector<std::vector<TokenId>>& prompts,
+                                                      const BestRepliesOptions& options);
   [[nodiscard]] std::vector<ScoreResult> score(const std::vector<ScoreJob>& jobs);
 
   [[nodiscard]] const LlamaConfig& config() const;

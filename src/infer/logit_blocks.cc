@@ -190,6 +190,12 @@ float LogitBlocks::cut_of_top_p(double p, double temperature, float cut) const {
   return low;  // rounding: all of them are needed
 }
 
+float LogitBlocks::cut_of_min_p(double p, double temperature) const {
+  // The largest logit itself always stays, whatever p rounds to.
+  const float top = maximum();
+  return std::min(top, static_cast<float>(static_cast<double>(top) + temperature * std::log(p)));
+}
+
 void LogitBlocks::prepare_draw(double temperature, float cut) {
   draw_maximum_ = maximum();
   inverse_temperature_ = static_cast<float>(1.0 / temperature);

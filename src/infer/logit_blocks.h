@@ -34,6 +34,8 @@ class LogitBlocks {
   // Of the tokens at or above `cut`: the smallest logit that top-p keeps, the likeliest tokens whose probabilities
   // reach p together (Holtzman et al. 2020, arXiv 1904.09751). Equals stay together.
   [[nodiscard]] float cut_of_top_p(double p, double temperature, float cut) const;
+  // The smallest logit whose probability is at least p times the largest's.
+  [[nodiscard]] float cut_of_min_p(double p, double temperature) const;
 
   // Draws one token at or above `cut` with probability exp(logit / temperature) / sum. prepare_draw() once, then draw()
   // and exclude_from_draw() any number of times. Returns -1 if everything is excluded.

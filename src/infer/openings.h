@@ -5,26 +5,18 @@
 #include <string>
 #include <vector>
 
-#include "infer/scheduler.h"
-#include "tensor/device.h"
-#include "text/tokenizer.h"
+#include "infer/beam_steps.h"
 
 namespace faqsmith {
 
 struct OpeningsOptions {
   int width = 8;   // openings a prompt
-  int length = 6;  // tokens of an opening
-};
-
-struct Opening {
-  std::vector<TokenId> tokens = {};  // at most length; the end-of-turn token is not among them
-  double log_probability = 0;        // natural logarithm, of the tokens and, if it ended, of the end
-  bool ended = false;                // the whole reply is shorter than length
+  int length = 6;  // tokens of an opening; one that ended is a whole reply that is shorter
 };
 
 struct Openings {
-  std::vector<Opening> list = {};  // the greedy one first, then by falling probability; fewer than width are possible
-  std::string failure = {};        // one sentence; empty if there are openings
+  std::vector<Continuation> list = {};  // the greedy one first, then by falling probability; perhaps fewer than width
+  std::string failure = {};             // one sentence; empty if there are openings
 };
 
 // Needs a scheduler that no sequence uses. What it computes stays in the cache, so that completions start from there.

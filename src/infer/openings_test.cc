@@ -49,11 +49,11 @@ class OpeningsTest : public testing::Test {
     return out;
   }
   // All continuations of every beam, the best kept: no cache, no top-k.
-  std::vector<Opening> naive(const std::vector<TokenId>& prompt, const OpeningsOptions& options) const {
+  std::vector<Continuation> naive(const std::vector<TokenId>& prompt, const OpeningsOptions& options) const {
     const Weights w = weights();
     const NaiveLlama model(w);
     struct Path {
-      Opening opening;
+      Continuation opening;
       bool greedy;
     };
     std::vector<Path> beams = {{{}, true}};
@@ -84,7 +84,7 @@ class OpeningsTest : public testing::Test {
       all.resize(std::min(all.size(), static_cast<std::size_t>(options.width)));
       beams = all;
     }
-    std::vector<Opening> out;
+    std::vector<Continuation> out;
     for (const Path& beam : beams) out.push_back(beam.opening);
     return out;
   }
@@ -114,10 +114,10 @@ TEST_F(OpeningsTest, BeginWithTheGreedyReplyAndNeverRepeatOne) {
   const auto found = one->openings(all, {.width = 6, .length = 10});
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto greedy = one->generate({{.prompt = all[i], .max_tokens = 10, .at_end = AtEnd::Continue}}, {})[0].tokens;
-    const Opening& first = found[i].list.front();
+    const Continuation& first = found[i].list.front();
     EXPECT_TRUE(std::equal(first.tokens.begin(), first.tokens.end(), greedy.begin())) << i;
     for (std::size_t k = 0; k < found[i].list.size(); ++k) {
-      const Opening& opening = found[i].list[k];
+      const Continuation& opening = found[i].list[k];
       for (std::size_t other = 0; other < k; ++other) EXPECT_NE(opening.tokens, found[i].list[other].tokens);
       if (opening.ended) continue;
       const auto score = one->score({{.prompt = all[i], .continuation = opening.tokens}})[0];

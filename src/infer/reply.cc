@@ -106,6 +106,7 @@ bool Reply::emit(std::size_t end, const GenerateCallbacks& callbacks) {
 bool Reply::advance(const GenerateCallbacks& callbacks) {
   if (sampled_.id < 0) return end(EndedBy::Failure);
   result_.tokens.push_back(sampled_.id);
+  result_.log_probabilities.push_back(sampled_.log_probability);
   result_.log_probability += sampled_.log_probability;
   const auto finish = [&](EndedBy how) {
     if (how != EndedBy::Limit) (void)emit(bytes_.size(), callbacks);

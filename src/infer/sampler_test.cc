@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "base/error.h"
 
@@ -120,6 +121,90 @@ TEST(Sampler, TopKThenTopPKeepWhatTheirDefinitionsSay) {
   }
 }
 
+// The formula in float64, in the order that sampler.h states; ties do not occur in random logits.
+std::vector<double> reference_distribution(std::vector<float> logits, const SamplerOptions& options) {
+  for (const LogitBias& entry : options.logit_bias)
+    logits[static_cast<std::size_t>(entry.id)] += static_cast<float>(entry.bias);
+  auto p = softmax(logits, options.temperature);
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return p[a] > p[b]; });
+  const auto normalise = [&] {
+    const double sum = std::accumulate(p.begin(), p.end(), 0.0);
+    for (double& x : p) x /= sum;
+  };
+  for (std::size_t i = static_cast<std::size_t>(options.top_k); options.top_k > 0 && i < order.size(); ++i)
+    p[order[i]] = 0;
+  normalise();
+  double mass = 0;
+  for (const std::size_t i : order) {
+    const double before = mass;
+    mass += p[i];
+    if (options.top_p < 1 && before >= options.top_p) p[i] = 0;
+  }
+  const double least = options.min_p * p[order[0]];
+  for (double& x : p) x = x < least ? 0 : x;
+  normalise();
+  return p;
+}
+
+TEST(Sampler, MinPAndBiasDrawFromTheirFloat64Formula) {
+  Rng rng(31);
+  const std::vector<SamplerOptions> cases = {
+      {.temperature = 1.0, .min_p = 0.1},
+      {.temperature = 1.7, .min_p = 0.05},
+      {.temperature = 0.6, .min_p = 0.3},
+      {.temperature = 1.2, .top_k = 15, .top_p = 0.9, .min_p = 0.08},
+      {.temperature = 1.0, .min_p = 1.0},
+      {.temperature = 0.9, .logit_bias = {{3, 2.5}, {17, -100}, {40, 4}}},
+      {.temperature = 1.3, .min_p = 0.02, .logit_bias = {{0, 6}, {59, -1.5}}},
+  };
+  for (const std::size_t vocabulary : {60u, 333u}) {
+    const auto logits = random_logits(vocabulary, rng);
+    for (SamplerOptions options : cases) {
+      options.seed = rng.next();
+      EXPECT_LT(chi_square_per_cell(reference_distribution(logits, options), options, logits, 30000), 1.7)
+          << vocabulary << " " << options.temperature << " " << options.min_p;
+    }
+  }
+}
+
+TEST(Sampler, MinPIsAtLeastTheRatioAndKeepsTheLikeliestEqualsWithIt) {
+  // Probabilities in powers of two: the bounds are exact.
+  const std::vector<float> halves = {0.0f, std::log(0.5f), std::log(0.25f), std::log(0.25f), std::log(0.125f)};
+  const auto drawn = [&](double min_p) {
+    Sampler sampler({.temperature = 1.0, .min_p = min_p, .seed = 5}, 5);
+    std::set<TokenId> seen;
+    for (int i = 0; i < 2000; ++i) {
+      auto row = halves;
+      seen.insert(sampler.next(row, nullptr).id);
+    }
+    return seen;
+  };
+  EXPECT_EQ(drawn(0.2499), (std::set<TokenId>{0, 1, 2, 3}));
+  EXPECT_EQ(drawn(0.2501), (std::set<TokenId>{0, 1}));
+  EXPECT_EQ(drawn(1.0), (std::set<TokenId>{0}));
+  EXPECT_EQ(drawn(1e-300), (std::set<TokenId>{0, 1, 2, 3, 4}));
+}
+
+TEST(Sampler, BiasMovesTheGreedyChoiceAndNotTheReportedProbability) {
+  const std::vector<float> logits = {1.0f, 0.0f, -1.0f, 0.5f};
+  const auto p = softmax(logits, 1.0);
+  for (const auto& [bias, chosen] : {std::pair{100.0, 2}, {1.9, 0}, {2.1, 2}, {-100.0, 0}}) {
+    Sampler sampler({.logit_bias = {{2, bias}}}, 4);
+    auto row = logits;
+    const auto token = sampler.next(row, nullptr);
+    EXPECT_EQ(token.id, chosen) << bias;
+    EXPECT_NEAR(token.log_probability, std::log(p[static_cast<std::size_t>(token.id)]), 1e-6);
+  }
+  Sampler forbids({.temperature = 5.0, .seed = 3, .logit_bias = {{0, -100}, {3, -100}}}, 4);
+  for (int i = 0; i < 500; ++i) {
+    auto row = logits;
+    const TokenId id = forbids.next(row, nullptr).id;
+    EXPECT_TRUE(id == 1 || id == 2);
+  }
+}
+
 TEST(Sampler, TheSameSeedGivesTheSameTokensAndAnotherDoesNot) {
   Rng rng(8);
   const auto logits = random_logits(5000, rng);
@@ -157,6 +242,15 @@ TEST(Sampler, RefusesOptionsOutOfRangeByName) {
   EXPECT_NE(message({.top_k = -2}).find("top_k"), std::string::npos);
   EXPECT_NE(message({.top_p = 0}).find("top_p"), std::string::npos);
   EXPECT_NE(message({.repetition_penalty = 0}).find("repetition_penalty"), std::string::npos);
+  for (const double min_p : {-0.1, 1.01, std::nan(""), HUGE_VAL})
+    EXPECT_NE(message({.min_p = min_p}).find("min_p"), std::string::npos) << min_p;
+  for (const double bias : {100.5, -101.0, std::nan(""), HUGE_VAL, -HUGE_VAL})
+    EXPECT_NE(message({.logit_bias = {{1, bias}}}).find("logit_bias"), std::string::npos) << bias;
+  EXPECT_NE(message({.logit_bias = {{1, 2}, {5, 1}, {1, 3}}}).find("token 1 twice"), std::string::npos);
+  EXPECT_EQ(message({.min_p = 1, .logit_bias = {{1, 100}, {2, -100}}}), "");
+  EXPECT_THROW(Sampler({.logit_bias = {{10, 1}}}, 10), Error);
+  EXPECT_THROW(Sampler({.logit_bias = {{-1, 1}}}, 10), Error);
+  EXPECT_NO_THROW(Sampler({.logit_bias = {{9, 1}}}, 10));
 }
 
 TEST(Sampler, RefusesARowOfNaN) {

@@ -1,7 +1,35 @@
 // What every chat model can do, however little it is.
 #include "llm/chat_model.h"
 
+#include "base/rng.h"
+
 namespace faqsmith {
+
+std::uint64_t seed_of_reply(std::uint64_t seed, int i) {
+  return i == 0 ? seed : mix_seed(seed, static_cast<std::uint64_t>(i));
+}
+
+std::vector<std::vector<ChatReply>> ChatModel::replies(const std::vector<ChatRequest>& requests, int n,
+                                                       const std::function<void(std::size_t done)>& on_done) {
+  std::vector<ChatRequest> all;
+  for (const ChatRequest& request : requests) {
+    for (int i = 0; i < n; ++i) {
+      all.push_back(request);
+      all.back().sampling.seed = seed_of_reply(request.sampling.seed, i);
+    }
+  }
+  std::vector<ChatReply> flat = generate(all, on_done);
+  std::vector<std::vector<ChatReply>> out(requests.size());
+  for (std::size_t k = 0; k < flat.size(); ++k) out[k / static_cast<std::size_t>(n)].push_back(std::move(flat[k]));
+  return out;
+}
+
+std::vector<std::vector<ChatReply>> ChatModel::likeliest(const std::vector<ChatRequest>& requests, const NBest&,
+                                                         const std::function<void(std::size_t done)>& on_done) {
+  std::vector<std::vector<ChatReply>> out;
+  for (std::vector<Candidate>& list : candidates(requests, 1, on_done)) out.push_back({std::move(list[0].reply)});
+  return out;
+}
 
 std::vector<std::vector<Candidate>> ChatModel::candidates(const std::vector<ChatRequest>& requests, int,
                                                           const std::function<void(std::size_t done)>& on_done) {

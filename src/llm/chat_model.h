@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "text/chat_template.h"
@@ -18,16 +19,30 @@ struct Sampling {
   double temperature = 0.0;  // 0 = greedy
   int top_k = 0;             // 0 = off
   double top_p = 1.0;        // 1 = off
+  double min_p = 0.0;        // 0 = off
   double repetition_penalty = 1.0;
   int max_tokens = 128;
   std::uint64_t seed = 0;
   std::vector<std::string> stop = {};  // generation ends before the first of these
+  // Token id and what is added to its logit, -100 to 100; at most one a token.
+  std::vector<std::pair<std::int32_t, double>> logit_bias = {};
 };
+
+// The seed of reply i of several: the first is the reply that n = 1 gives, the others are streams of their own.
+[[nodiscard]] std::uint64_t seed_of_reply(std::uint64_t seed, int i);
 
 struct ChatRequest {
   std::vector<Message> messages = {};
   Sampling sampling = {};
   std::string json_schema = {};  // if not empty, the reply is JSON that this schema accepts
+  std::string regex = {};        // if not empty, the whole reply matches it; not beside a schema
+};
+
+// One token of a reply.
+struct ReplyToken {
+  std::int32_t id = -1;
+  std::string bytes = {};  // what it stands for; may be a part of a character, empty for the end of the turn
+  double log_probability = 0;
 };
 
 enum class Finish { Stop, Length, Failed };
@@ -38,7 +53,8 @@ struct ChatReply {
   std::string failure = {};  // why, if Failed: the caller journals it
   int n_prompt_tokens = 0;
   int n_new_tokens = 0;
-  double log_probability = 0;  // sum over the new tokens, natural logarithm, end-of-turn included
+  double log_probability = 0;           // sum over the new tokens, natural logarithm, end-of-turn included
+  std::vector<ReplyToken> tokens = {};  // the new tokens, where the model tells them; end-of-turn included
 };
 
 // Log-probability of a given continuation.
@@ -59,6 +75,13 @@ struct Candidate {
   [[nodiscard]] double confidence() const { return std::min(1.0, std::exp(opening_log_probability)); }
 };
 
+// n likeliest whole replies: ranked by log-probability / tokens^length_penalty; 0 = the whole reply's probability,
+// which favours short replies, 1 = the mean of a token.
+struct NBest {
+  int n = 4;
+  double length_penalty = 0;
+};
+
 class ChatModel {
  public:
   virtual ~ChatModel() = default;
@@ -72,6 +95,16 @@ class ChatModel {
   // alone. A failed request has one candidate, which says why.
   [[nodiscard]] virtual std::vector<std::vector<Candidate>> candidates(
       const std::vector<ChatRequest>& requests, int n, const std::function<void(std::size_t done)>& on_done = {});
+  // n replies to each request, drawn with the seeds seed_of_reply(seed, 0 … n - 1); a prompt is computed once. on_done
+  // counts single replies: request r's reply i is r * n + i.
+  [[nodiscard]] std::vector<std::vector<ChatReply>> replies(const std::vector<ChatRequest>& requests, int n,
+                                                            const std::function<void(std::size_t done)>& on_done = {});
+  // For each request its n likeliest whole replies, best first, found by beam search; no two with the same text. Of the
+  // sampling only max_tokens counts; a request with a grammar, stop strings or a bias fails. A model that cannot search
+  // gives the greedy reply alone. A failed request has one reply, which says why.
+  [[nodiscard]] virtual std::vector<std::vector<ChatReply>> likeliest(
+      const std::vector<ChatRequest>& requests, const NBest& options,
+      const std::function<void(std::size_t done)>& on_done = {});
   // One request; on_text receives pieces of whole UTF-8 characters as they appear; returning false stops generation.
   [[nodiscard]] virtual ChatReply stream(const ChatRequest& request,
                                          const std::function<bool(std::string_view)>& on_text) = 0;

@@ -14,15 +14,23 @@ namespace {
 // Requests of one call often have one schema: it is compiled once. A bad one fails its requests, not the call.
 class Grammars {
  public:
-  std::shared_ptr<const Grammar> get(const std::string& schema) {
-    if (schema.empty()) return nullptr;
-    auto& grammar = compiled_[schema];
-    if (!grammar) grammar = std::make_shared<const Grammar>(schema);
-    return grammar;
+  std::shared_ptr<const Grammar> get(const ChatRequest& request) {
+    if (!request.json_schema.empty() && !request.regex.empty())
+      throw Error(Kind::User, "a JSON schema and a regular expression are both given", "give one of them");
+    if (!request.json_schema.empty())
+      return once(schemas_[request.json_schema], [&] { return Grammar(request.json_schema); });
+    if (!request.regex.empty()) return once(patterns_[request.regex], [&] { return Grammar::of_regex(request.regex); });
+    return nullptr;
   }
 
  private:
-  std::map<std::string, std::shared_ptr<const Grammar>> compiled_;
+  using Shared = std::shared_ptr<const Grammar>;
+  template <class Make>
+  static Shared once(Shared& kept, Make make) {
+    if (!kept) kept = std::make_shared<const Grammar>(make());
+    return kept;
+  }
+  std::map<std::string, Shared> schemas_, patterns_;
 };
 
 GenerateJob make_job(const ChatRequest& request, const ChatTemplate& chat_template, Grammars& grammars) {
@@ -32,17 +40,29 @@ GenerateJob make_job(const ChatRequest& request, const ChatTemplate& chat_templa
   job.sampling = {.temperature = sampling.temperature,
                   .top_k = sampling.top_k,
                   .top_p = sampling.top_p,
+                  .min_p = sampling.min_p,
                   .repetition_penalty = sampling.repetition_penalty,
                   .seed = sampling.seed};
+  for (const auto& [id, bias] : sampling.logit_bias) job.sampling.logit_bias.push_back({id, bias});
   job.max_tokens = sampling.max_tokens;
   job.stop = sampling.stop;
-  job.grammar = grammars.get(request.json_schema);
+  job.grammar = grammars.get(request);
   return job;
 }
 
 Finish finish_of(EndedBy ended_by) {
   if (ended_by == EndedBy::Failure) return Finish::Failed;
   return ended_by == EndedBy::Limit ? Finish::Length : Finish::Stop;
+}
+
+// The search knows the model's own probabilities only. One sentence; empty if there is nothing in the way.
+std::string obstacle_to_search(const ChatRequest& request) {
+  if (!request.json_schema.empty() || !request.regex.empty())
+    return "the likeliest replies are not searched within a JSON schema or pattern";
+  if (!request.sampling.stop.empty()) return "the likeliest replies are not searched up to stop strings";
+  if (!request.sampling.logit_bias.empty()) return "the likeliest replies are not searched under a logit bias";
+  if (request.sampling.max_tokens < 1) return "max_tokens must be at least 1";
+  return "";
 }
 
 ChatReply failed(const std::string& why) {
@@ -62,23 +82,35 @@ std::vector<TokenId> prompt_or_nothing(const ChatTemplate& chat, const std::vect
 
 constexpr int kOpeningTokens = 6;  // two facts rarely begin with more words in common (docs/decisions/0006)
 
+// ids may lack the end of the turn, which then has the last log-probability and no id.
+std::vector<ReplyToken> reply_tokens(const std::vector<TokenId>& ids, const std::vector<double>& log_probabilities,
+                                     const Tokenizer& tokenizer) {
+  std::vector<ReplyToken> out;
+  for (std::size_t i = 0; i < log_probabilities.size(); ++i) {
+    out.push_back({.log_probability = log_probabilities[i]});
+    if (i >= ids.size()) continue;
+    out.back().id = ids[i];
+    if (!tokenizer.is_control(ids[i])) out.back().bytes = tokenizer.token_bytes(ids[i]);
+  }
+  return out;
+}
+
 // What an opening becomes: rest is what followed it, nothing if the opening ended by itself.
-ChatReply finished_reply(std::size_t n_prompt, const Opening& opening, const GenerateResult* rest,
+ChatReply finished_reply(std::size_t n_prompt, const Continuation& opening, const GenerateResult* rest,
                          const Tokenizer& tokenizer, const ChatTemplate& chat) {
   ChatReply reply;
   std::vector<TokenId> tokens = opening.tokens;
   reply.log_probability = opening.log_probability;
-  reply.n_new_tokens = static_cast<int>(tokens.size());
-  reply.finish = Finish::Length;
-  if (opening.ended) {
-    reply.finish = Finish::Stop;
-    ++reply.n_new_tokens;
-  }
+  reply.n_new_tokens = static_cast<int>(opening.log_probabilities.size());
+  reply.finish = opening.ended ? Finish::Stop : Finish::Length;
+  reply.tokens = reply_tokens(tokens, opening.log_probabilities, tokenizer);
   if (rest) {
     reply.finish = finish_of(rest->ended_by);
     reply.failure = rest->failure;
     reply.n_new_tokens += static_cast<int>(rest->tokens.size());
     reply.log_probability += rest->log_probability;
+    for (ReplyToken& token : reply_tokens(rest->tokens, rest->log_probabilities, tokenizer))
+      reply.tokens.push_back(std::move(token));
     tokens.insert(tokens.end(), rest->tokens.begin(), rest->tokens.end());
     if (!tokens.empty() && tokenizer.is_control(tokens.back())) tokens.pop_back();
   }
@@ -87,7 +119,8 @@ ChatReply finished_reply(std::size_t n_prompt, const Opening& opening, const Gen
   return reply;
 }
 
-ChatReply make_reply(const GenerateJob& job, GenerateResult result, const ChatTemplate& chat) {
+ChatReply make_reply(const GenerateJob& job, GenerateResult result, const Tokenizer& tokenizer,
+                     const ChatTemplate& chat) {
   ChatReply reply;
   reply.text = chat.without_lead(result.text);
   reply.finish = finish_of(result.ended_by);
@@ -95,6 +128,7 @@ ChatReply make_reply(const GenerateJob& job, GenerateResult result, const ChatTe
   reply.n_prompt_tokens = static_cast<int>(job.prompt.size());
   reply.n_new_tokens = static_cast<int>(result.tokens.size());
   reply.log_probability = result.log_probability;
+  reply.tokens = reply_tokens(result.tokens, result.log_probabilities, tokenizer);
   return reply;
 }
 
@@ -127,7 +161,7 @@ std::vector<ChatReply> LocalModel::generate(const std::vector<ChatRequest>& requ
   if (on_done) callbacks.on_done = [&](std::size_t job) { on_done(request_of[job]); };
   auto results = engine_->generate(jobs, callbacks);
   for (std::size_t j = 0; j < jobs.size(); ++j)
-    replies[request_of[j]] = make_reply(jobs[j], std::move(results[j]), *template_);
+    replies[request_of[j]] = make_reply(jobs[j], std::move(results[j]), *tokenizer_, *template_);
   return replies;
 }
 
@@ -152,7 +186,7 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (failures[i].empty()) failures[i] = openings[i].failure;
     if (!failures[i].empty()) out[i].push_back({failed(failures[i]), 0});
-    for (const Opening& opening : openings[i].list) {
+    for (const Continuation& opening : openings[i].list) {
       const int room = requests[i].sampling.max_tokens - static_cast<int>(opening.tokens.size());
       out[i].push_back(
           {finished_reply(prompts[i].size(), opening, nullptr, *tokenizer_, *template_), opening.log_probability});
@@ -177,6 +211,39 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
   return out;
 }
 
+std::vector<std::vector<ChatReply>> LocalModel::likeliest(const std::vector<ChatRequest>& requests,
+                                                          const NBest& options,
+                                                          const std::function<void(std::size_t)>& on_done) {
+  std::vector<std::vector<ChatReply>> out(requests.size());
+  std::map<int, std::vector<std::size_t>> by_length;  // requests of one call mostly share their max_tokens
+  std::vector<std::vector<TokenId>> prompts(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const ChatRequest& request = requests[i];
+    std::string failure = obstacle_to_search(request);
+    if (failure.empty()) prompts[i] = prompt_or_nothing(*template_, request.messages, failure);
+    if (failure.empty()) {
+      by_length[request.sampling.max_tokens].push_back(i);
+      continue;
+    }
+    out[i].push_back(failed(failure));
+    if (on_done) on_done(i);
+  }
+  for (const auto& [max_tokens, members] : by_length) {
+    std::vector<std::vector<TokenId>> group;
+    for (const std::size_t i : members) group.push_back(prompts[i]);
+    const auto found = engine_->best_replies(
+        group, {.n = options.n, .max_tokens = max_tokens, .length_penalty = options.length_penalty});
+    for (std::size_t k = 0; k < members.size(); ++k) {
+      std::vector<ChatReply>& replies = out[members[k]];
+      if (!found[k].failure.empty()) replies.push_back(failed(found[k].failure));
+      for (const Continuation& reply : found[k].list)
+        replies.push_back(finished_reply(group[k].size(), reply, nullptr, *tokenizer_, *template_));
+      if (on_done) on_done(members[k]);
+    }
+  }
+  return out;
+}
+
 ChatReply LocalModel::stream(const ChatRequest& request, const std::function<bool(std::string_view)>& on_text) {
   Grammars grammars;
   std::vector<GenerateJob> jobs;
@@ -194,7 +261,7 @@ ChatReply LocalModel::stream(const ChatRequest& request, const std::function<boo
     };
   }
   auto results = engine_->generate(jobs, callbacks, Engine::Prefixes::Kept);
-  return make_reply(jobs[0], std::move(results[0]), *template_);
+  return make_reply(jobs[0], std::move(results[0]), *tokenizer_, *template_);
 }
 
 std::vector<Score> LocalModel::score(const std::vector<ScoreRequest>& requests) {

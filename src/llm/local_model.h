@@ -27,6 +27,9 @@ class LocalModel final : public ChatModel {
   [[nodiscard]] std::vector<std::vector<Candidate>> candidates(
       const std::vector<ChatRequest>& requests, int n,
       const std::function<void(std::size_t done)>& on_done = {}) override;
+  [[nodiscard]] std::vector<std::vector<ChatReply>> likeliest(
+      const std::vector<ChatRequest>& requests, const NBest& options,
+      const std::function<void(std::size_t done)>& on_done = {}) override;
   // Keeps what it computed: a next call whose messages continue these is answered without computing them again.
   [[nodiscard]] ChatReply stream(const ChatRequest& request,
                                  const std::function<bool(std::string_view)>& on_text) override;

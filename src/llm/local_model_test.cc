@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <regex>
+#include <set>
 
 #include "base/error.h"
 #include "infer/tiny_tokenizer.h"
@@ -57,7 +59,7 @@ TEST(LocalModel, ABadSchemaOrOptionFailsItsOwnRequestOnly) {
   bad_schema.json_schema = R"({"type":"string","format":"date"})";
   const auto replies = model->generate({ask("x"), bad_schema, ask("x", {.top_p = -1}), ask(std::string(600, 'y'))});
   EXPECT_NE(replies[0].finish, Finish::Failed);
-  EXPECT_NE(replies[1].failure.find("format is not supported"), std::string::npos);
+  EXPECT_NE(replies[1].failure.find("not supported: format at #"), std::string::npos);
   EXPECT_NE(replies[2].failure.find("top_p"), std::string::npos);
   EXPECT_NE(replies[3].failure.find("context holds 256"), std::string::npos);
 }
@@ -73,6 +75,24 @@ TEST(LocalModel, SchemaRepliesAlwaysHaveTheSchemasForm) {
     EXPECT_EQ(reply.text.substr(0, 12), "{\"question\":") << reply.text;
     EXPECT_EQ(reply.text.substr(reply.text.size() - 2), "\"}") << reply.text;
   }
+}
+
+TEST(LocalModel, PatternRepliesMatchThePattern) {
+  const auto model = tiny_model();
+  std::vector<ChatRequest> requests;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    requests.push_back(ask("q", {.temperature = 1.5, .max_tokens = 30, .seed = seed}));
+    requests.back().regex = "(yes|no), [a-z]{3,8} \\d{2}";
+  }
+  for (const auto& reply : model->generate(requests)) {
+    EXPECT_EQ(reply.failure, "");
+    EXPECT_TRUE(std::regex_match(reply.text, std::regex("(yes|no), [a-z]{3,8} \\d{2}"))) << reply.text;
+  }
+  ChatRequest bad = ask("q");
+  bad.regex = "(a)\\1";
+  EXPECT_NE(model->generate({bad})[0].failure.find("back-reference"), std::string::npos);
+  bad.json_schema = kSchema;
+  EXPECT_NE(model->generate({bad})[0].failure.find("both given"), std::string::npos);
 }
 
 TEST(LocalModel, StreamingGivesTheTextOfGenerate) {
@@ -106,6 +126,75 @@ TEST(LocalModel, CandidatesBeginWithTheGreedyReplyAndDiffer) {
     EXPECT_NE(found[i][1].reply.text, found[i][0].reply.text);
   }
   EXPECT_EQ(model->candidates(requests, 1)[0].size(), 1u);
+}
+
+TEST(LocalModel, SeveralRepliesAreSeededOneByOneAndShareTheirPrompt) {
+  const auto model = tiny_model();
+  const std::vector<ChatRequest> requests = {
+      ask("a question of some length, so that its prompt fills pages", {.temperature = 1, .max_tokens = 12, .seed = 4}),
+      ask("another", {.temperature = 1, .max_tokens = 12, .seed = 4})};
+  std::vector<std::size_t> done;
+  const auto found = model->replies(requests, 5, [&](std::size_t i) { done.push_back(i); });
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(done.size(), 10u);
+  // Whole pages of the prompt are computed once: each further reply computes at most the page that the prompt ends in.
+  std::int64_t at_most = 0;
+  for (const auto& replies : found) {
+    ASSERT_EQ(replies.size(), 5u);
+    at_most += replies[0].n_prompt_tokens + 4 * 16;
+    for (const auto& reply : replies) at_most += reply.n_new_tokens;
+  }
+  EXPECT_LE(model->engine().scheduler().n_rows_computed(), at_most);
+  for (std::size_t r = 0; r < 2; ++r) {
+    std::set<std::string> texts;
+    for (int i = 0; i < 5; ++i) {
+      ChatRequest alone = requests[r];
+      alone.sampling.seed = seed_of_reply(4, i);
+      const ChatReply& reply = found[r][static_cast<std::size_t>(i)];
+      EXPECT_EQ(reply.text, tiny_model()->generate({alone})[0].text);
+      texts.insert(reply.text);
+      double sum = 0;
+      for (const ReplyToken& token : reply.tokens) sum += token.log_probability;
+      EXPECT_EQ(static_cast<int>(reply.tokens.size()), reply.n_new_tokens);
+      EXPECT_NEAR(sum, reply.log_probability, 1e-9);
+    }
+    EXPECT_EQ(texts.size(), 5u);
+  }
+  EXPECT_EQ(seed_of_reply(4, 0), 4u);
+}
+
+TEST(LocalModel, TheLikeliestRepliesFallAndBeginAtLeastAsLikelyAsTheGreedyOne) {
+  const auto model = tiny_model();
+  auto with_schema = ask("x");
+  with_schema.json_schema = kSchema;
+  const std::vector<ChatRequest> requests = {ask("one", {.max_tokens = 6}), ask(std::string(600, 'y')), with_schema,
+                                             ask("two", {.max_tokens = 4}), ask("x", {.logit_bias = {{5, 1.0}}})};
+  std::vector<std::size_t> done;
+  const auto found = model->likeliest(requests, {.n = 3}, [&](std::size_t i) { done.push_back(i); });
+  EXPECT_EQ(done.size(), 5u);
+  EXPECT_EQ(found[1].at(0).finish, Finish::Failed);
+  EXPECT_NE(found[2].at(0).failure.find("JSON schema"), std::string::npos);
+  EXPECT_NE(found[4].at(0).failure.find("bias"), std::string::npos);
+  const auto greedy = model->generate(requests);
+  for (const std::size_t i : {std::size_t{0}, std::size_t{3}}) {
+    ASSERT_EQ(found[i].size(), 3u);
+    if (found[i][0].finish == greedy[i].finish) {
+      EXPECT_GE(found[i][0].log_probability, greedy[i].log_probability - 1e-3);
+    }
+    EXPECT_NE(found[i][0].text, found[i][1].text);
+  }
+}
+
+TEST(LocalModel, MinPAndBiasReachTheSampler) {
+  const auto model = tiny_model();
+  const auto greedy = model->generate({ask("q")})[0];
+  ChatRequest narrow = ask("q", {.temperature = 2, .min_p = 1.0, .max_tokens = 20});
+  EXPECT_EQ(model->generate({narrow})[0].text, greedy.text);  // only the likeliest token is left
+  const std::int32_t id = model->tokenizer().encode("z")[0];
+  ChatRequest forced = ask("q", {.max_tokens = 7, .logit_bias = {{id, 100.0}}});
+  EXPECT_EQ(model->generate({forced})[0].text, "zzzzzzz");
+  forced.sampling.logit_bias = {{999999, 1.0}};
+  EXPECT_NE(model->generate({forced})[0].failure.find("token 999999"), std::string::npos);
 }
 
 TEST(LocalModel, ScoresCountTheEndOfTurnAndRefuseTooLongAlone) {

@@ -38,6 +38,15 @@ DOCUMENTS = (  # in the order of fuzz_documents.cc
     'yMin="75" xMax="99" yMax="87">b &lt;</word></line></page></doc>',
 )
 
+GRAMMARS = (
+    ("(yes|no)( [a-z]{2,5}){0,3}[^\\d\\n]?", "yes abc"),
+    ("^\\d+(\\.\\d*)?$|[\\w-]+@é\\u{1F600}", "12.5"),
+    (json.dumps({"type": "object", "properties": {"a": {"type": "integer", "minimum": -5, "exclusiveMaximum": 2**40}, "b": {"$ref": "#/$defs/n"},
+                 "c": {"anyOf": [{"type": "string", "pattern": "^a.", "maxLength": 5}, {"enum": [None, 1.5, "x", [1]]}]}}, "required": ["a"],
+                 "additionalProperties": False, "$defs": {"n": {"type": "array", "items": {"$ref": "#"}, "minItems": 1}}}), '{"a":3,"b":[{"a":1}]}'),
+    (json.dumps({"oneOf": [{"type": "number", "minimum": 0.25, "maximum": 1e3}, {"type": ["null", "boolean", "string"], "minLength": 2}]}), "0.5"),
+)  # fmt: skip
+
 
 def model(path, kind, rng):
     writer = gguf.GGUFWriter(path, "llama")
@@ -83,7 +92,7 @@ def tokenizers(folder):
 
 def main():
     folder = Path(sys.argv[1])
-    for name in ("gguf", "model", "safetensors", "adapter_config", "chat_template", "tokenizer", "hf_config", "documents"):
+    for name in ("gguf", "model", "safetensors", "adapter_config", "chat_template", "tokenizer", "hf_config", "grammar", "documents"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     for kind in ("F32", "BF16", "Q8_0", "Q4_0", "Q4_1"):
@@ -108,6 +117,9 @@ def main():
     (folder / "hf_config" / "mistral").write_text(json.dumps({**shape, **mistral, "rope_theta": 1e4}))
     index = {"metadata": {"total_size": 8}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (folder / "hf_config" / "index").write_text(json.dumps(index))
+    for i, text in enumerate(GRAMMARS):  # what fuzz_grammar.cc expects: a kind, the length of the text, both
+        made, walk = text
+        (folder / "grammar" / str(i)).write_bytes(bytes([made[0] == "{"]) + len(made).to_bytes(2, "little") + made.encode() + walk.encode())
     for choice, text in enumerate(DOCUMENTS):
         (folder / "documents" / str(choice)).write_bytes(bytes([choice]) + text.encode())
 

@@ -6,7 +6,7 @@ seconds=${1:-60}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build/fuzz
 cmake -S "$root/tests/fuzz" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ >/dev/null
-targets=(gguf model safetensors adapter_config chat_template tokenizer hf_config documents)
+targets=(gguf model safetensors adapter_config chat_template tokenizer hf_config grammar documents)
 cmake --build "$build" --target "${targets[@]/#/fuzz_}"
 "$("$root/tools/test_python.sh" test)" "$root/tests/fuzz/make_corpus.py" "$build/seeds"
 mkdir -p "$build/findings"
