@@ -22,16 +22,19 @@ except ImportError as missing:
 EVERY = int(os.environ.get("FAQSMITH_IO_EVERY", "60"))
 # name: errno, whether it lasts, and whether the first write still takes half of its bytes (see io_faults.cc).
 FAULTS = {"no space": (errno.ENOSPC, True), "I/O error": (errno.EIO, False), "read-only": (errno.EROFS, True)}
+# Few steps, yet several checkpoints of both kinds.
+FEW = {"train.steps": 6, "train.save_every": 2, "train.validate_every": 3, "train.patience": 0}
+LORA = FEW | {"train.method": "lora", "lora.dropout": 0.1}
 STAGES = (
     ("collect", {}),
     ("generate", {}),
     ("curate", {}),
     ("split", {}),
-    ("train", {"train.method": "lora", "lora.dropout": 0.1}),
-    ("export", {"train.method": "lora", "lora.dropout": 0.1}),
-    ("train", {"train.method": "full"}),
-    ("evaluate", {}),
-    ("export", {}),
+    ("train", LORA),
+    ("export", LORA),
+    ("train", FEW | {"train.method": "full"}),
+    ("evaluate", FEW),
+    ("export", FEW),
 )  # fmt: skip
 WANTED_STAGES = os.environ.get("FAQSMITH_IO_STAGES", "").split()
 

@@ -18,21 +18,27 @@ std::uint64_t seed_of(const Config& config) {
   return static_cast<std::uint64_t>(config.integer("seed"));
 }
 
-std::vector<Linear> parse_targets(const std::vector<std::string>& names) {
-  std::vector<Linear> targets;
+// Names of linears are settled here; anything else needs the model: see TrainOptions::lora_targets.
+void set_targets(TrainOptions& out, const std::vector<std::string>& names) {
   std::vector<std::string> known;
   for (int i = 0; i < kLinearsPerLayer; ++i) known.emplace_back(peft_name(static_cast<Linear>(i)));
+  if (names.empty()) throw Error(Kind::User, "lora.targets is empty", "choose from " + join(known, ", "));
+  std::vector<Linear> targets;
   for (const auto& name : names) {
     const auto found = std::find(known.begin(), known.end(), name);
-    if (found == known.end()) {
-      const std::string near = did_you_mean(name, known);
-      throw Error(Kind::User, fmt::format("lora.targets names '{}', which is no linear of a Llama", name),
-                  near.empty() ? "choose from " + join(known, ", ") : fmt::format("did you mean '{}'?", near));
+    if (found != known.end()) {
+      targets.push_back(static_cast<Linear>(found - known.begin()));
+      continue;
     }
-    targets.push_back(static_cast<Linear>(found - known.begin()));
+    // A word of letters is a misspelt name, anything else a pattern.
+    const bool word = name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string::npos;
+    if (const std::string near = did_you_mean(name, known); word && !near.empty()) {
+      throw Error(Kind::User, fmt::format("lora.targets names '{}', which is no linear of a Llama", name),
+                  fmt::format("did you mean '{}'?", near));
+    }
+    out.lora_targets = names;
   }
-  if (targets.empty()) throw Error(Kind::User, "lora.targets is empty", "choose from " + join(known, ", "));
-  return targets;
+  if (out.lora_targets.empty()) out.lora.targets = std::move(targets);
 }
 
 // A number of an options struct and the setting that it is.
@@ -187,13 +193,16 @@ TrainOptions train_options(const Config& config) {
   out.lora = filled(config, kLora);
   out.lora.rslora = config.on("lora.rslora");
   out.lora.dora = config.on("lora.dora");
-  out.lora.targets = parse_targets(config.list("lora.targets"));
+  set_targets(out, config.list("lora.targets"));
+  out.lora_layers = config.list("lora.layers");
+  out.decay_embedding = config.on("train.decay_embedding");
   out.seed = seed_of(config);
   return out;
 }
 
 TrainStageOptions train_stage_options(const Config& config, const fs::path& base_model) {
   TrainStageOptions out = filled(config, kTrainStage);
+  out.drop_long = config.on("train.drop_long");
   out.train = train_options(config);
   out.topic = config.text("bot.topic");
   out.base_model = base_model;

@@ -25,11 +25,12 @@ LoraWeights init_lora(const LlamaConfig& model, const LoraConfig& config, Rng& r
   LoraWeights lora;
   lora.config = config;
   lora.layers.resize(static_cast<std::size_t>(model.n_layers));
-  for (auto& layer : lora.layers) {
+  for (std::int64_t index = 0; index < model.n_layers; ++index) {
+    auto& layer = lora.layers[static_cast<std::size_t>(index)];
     layer.resize(kLinearsPerLayer);
     for (int l = 0; l < kLinearsPerLayer; ++l) {
       const auto linear = static_cast<Linear>(l);
-      if (std::find(config.targets.begin(), config.targets.end(), linear) == config.targets.end()) continue;
+      if (!config.has(index, linear)) continue;
       const Shape shape = linear_shape(model, linear);
       LoraPair pair{Buffer<float>({config.rank, shape[1]}), Buffer<float>({shape[0], config.rank})};
       // Kaiming-uniform with a = sqrt(5): the bound sqrt(6 / ((1 + a^2) fan_in)) is 1 / sqrt(fan_in).

@@ -2,6 +2,7 @@
 // rank or, rank-stabilised (Kalajdzievski 2023, arXiv 2312.03732), alpha / sqrt(rank). With DoRA (Liu et al. 2024,
 // arXiv 2402.09353) every row of W' is then given a trained length: magnitude / ||W'|| · W'.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,12 @@ struct LoraConfig {
   bool rslora = false;
   bool dora = false;  // without dropout only: PEFT's dropout reaches into the base weight's product there
   std::vector<Linear> targets = {Linear::Q, Linear::K, Linear::V, Linear::O, Linear::Gate, Linear::Up, Linear::Down};
+  // [n_layers] linears of each layer, sorted; empty: targets in every layer. targets is then all that appear in it.
+  std::vector<std::vector<Linear>> by_layer = {};
+  [[nodiscard]] bool has(std::int64_t layer, Linear linear) const {
+    const std::vector<Linear>& linears = by_layer.empty() ? targets : by_layer.at(static_cast<std::size_t>(layer));
+    return std::find(linears.begin(), linears.end(), linear) != linears.end();
+  }
   [[nodiscard]] float scale() const {
     const auto r = static_cast<float>(rank);
     return alpha / (rslora ? std::sqrt(r) : r);
@@ -50,7 +57,7 @@ void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const Ll
 // Refuses non-finite values by tensor and index; missing tensors, tensors left over and settings that we do not compute
 // by name.
 [[nodiscard]] LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model);
-// The text of adapter_config.json; file: the name that errors show.
-[[nodiscard]] LoraConfig parse_peft_config(std::string_view text, const fs::path& file);
+// The text of adapter_config.json of an adapter for this model; file: the name that errors show.
+[[nodiscard]] LoraConfig parse_peft_config(std::string_view text, const fs::path& file, const LlamaConfig& model);
 
 }  // namespace faqsmith

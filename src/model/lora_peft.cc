@@ -6,10 +6,11 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <system_error>
 
 #include "formats/safetensors.h"
 #include "model/lora.h"
+#include "model/lora_selection.h"
+#include "sys/folder.h"
 
 namespace faqsmith {
 namespace {
@@ -40,18 +41,30 @@ json exact_number(float value) {
   return json::parse(fmt::format("{}", value));
 }
 
-void create_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    throw Error(Kind::Io, fmt::format("cannot create the folder {}: {}", folder.string(), error.message()),
-                "choose a folder that you may write to");
+// target_modules and layers_to_transform. Layers that differ in their linears have no such form: then the pattern of
+// all module names, which PEFT takes too.
+std::pair<json, json> modules_json(const LoraConfig& config) {
+  json targets = json::array(), layers = json::array();
+  for (const Linear linear : config.targets) targets.push_back(peft_name(linear));
+  if (config.by_layer.empty()) return {targets, nullptr};
+  bool same = true;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < config.by_layer.size(); ++i) {
+    if (config.by_layer[i].empty()) continue;
+    layers.push_back(i);
+    same = same && config.by_layer[i] == config.targets;
+    for (const Linear linear : config.by_layer[i]) {
+      std::string name = hf_module_name(static_cast<std::int64_t>(i), linear);
+      for (std::size_t at = name.find('.'); at != std::string::npos; at = name.find('.', at + 2)) name.insert(at, "\\");
+      names.push_back(std::move(name));
+    }
   }
+  if (same) return {targets, layers};
+  return {fmt::format("{}", fmt::join(names, "|")), nullptr};
 }
 
 json config_json(const LoraConfig& config, const std::string& base_model) {
-  json targets = json::array();
-  for (const Linear linear : config.targets) targets.push_back(peft_name(linear));
+  const auto [targets, layers] = modules_json(config);
   // PEFT declares lora_alpha as an integer and prints it so.
   const bool whole = config.alpha == std::floor(config.alpha);
   const json alpha = whole ? json(static_cast<std::int64_t>(config.alpha)) : exact_number(config.alpha);
@@ -72,7 +85,7 @@ json config_json(const LoraConfig& config, const std::string& base_model) {
       {"rank_pattern", json::object()},
       {"alpha_pattern", json::object()},
       {"modules_to_save", nullptr},
-      {"layers_to_transform", nullptr},
+      {"layers_to_transform", layers},
       {"layers_pattern", nullptr},
       {"layer_replication", nullptr},
       {"exclude_modules", nullptr},
@@ -91,7 +104,7 @@ void refuse_unsupported(const json& config, const fs::path& file) {
            ((value.is_array() || value.is_object()) && value.empty());
   };
   for (const char* key : {"use_qalora", "use_bdlora", "lora_bias", "bias", "fan_in_fan_out", "rank_pattern",
-                          "alpha_pattern", "modules_to_save", "layers_to_transform", "layer_replication",
+                          "alpha_pattern", "modules_to_save", "layers_pattern", "layer_replication",
                           "target_parameters", "trainable_token_indices", "exclude_modules", "alora_invocation_tokens",
                           "arrow_config", "kasa_config", "monteclora_config", "velora_config"}) {
     if (config.contains(key) && !off(config[key]))
@@ -99,22 +112,52 @@ void refuse_unsupported(const json& config, const fs::path& file) {
   }
 }
 
-std::vector<Linear> read_targets(const json& targets, const fs::path& file) {
-  std::vector<Linear> all, out;
-  for (int l = 0; l < kLinearsPerLayer; ++l) all.push_back(static_cast<Linear>(l));
-  if (targets == "all-linear") return all;
-  if (!targets.is_array() || targets.empty()) refuse(file, "\"target_modules\" is no list of names");
-  for (const json& target : targets) {
-    const auto same = [&](Linear linear) { return target == peft_name(linear); };
-    const auto found = std::find_if(all.begin(), all.end(), same);
-    if (found == all.end())
-      refuse(file, fmt::format("target module {} is not one of the seven linears", target.dump()));
-    if (std::find(out.begin(), out.end(), *found) != out.end())
-      refuse(file, fmt::format("target module {} is there twice", target.dump()));
-    out.push_back(*found);
+std::vector<std::vector<Linear>> modules_of(const json& target, Naming naming, const fs::path& file,
+                                            const LlamaConfig& model) {
+  if (!target.is_string()) refuse(file, "\"target_modules\" is neither a name nor a list of names");
+  std::vector<std::vector<Linear>> found;
+  try {
+    found = modules_named(model, target, naming);
+  } catch (const Error& e) {
+    refuse(file, fmt::format("\"target_modules\": {}", e.what()));
   }
-  std::sort(out.begin(), out.end());  // PEFT keeps them as a set: its order means nothing
-  return out;
+  if (std::all_of(found.begin(), found.end(), [](const auto& layer) { return layer.empty(); }))
+    refuse(file, fmt::format("target module {} is none of this model's linears", target.dump()));
+  return found;
+}
+
+// PEFT's layers_to_transform: one number or a list of them; null or an empty list: all.
+void keep_layers(std::vector<std::vector<Linear>>& modules, const json& layers, const fs::path& file) {
+  if (layers.is_null() || (layers.is_array() && layers.empty())) return;
+  std::vector<bool> kept(modules.size());
+  for (const json& layer : layers.is_array() ? layers : json::array({layers})) {
+    if (!layer.is_number_integer() || layer < 0 || layer >= modules.size())
+      refuse(file, fmt::format("\"layers_to_transform\" names layer {} of {}", layer.dump(), modules.size()));
+    kept[layer.get<std::size_t>()] = true;
+  }
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    if (!kept[i]) modules[i].clear();
+  }
+}
+
+void read_modules(LoraConfig& out, const json& config, const fs::path& file, const LlamaConfig& model) {
+  const json targets = config.value("target_modules", json()), layers = config.value("layers_to_transform", json());
+  std::vector<std::vector<Linear>> modules(static_cast<std::size_t>(model.n_layers));
+  if (targets.is_array() && !targets.empty()) {
+    std::set<json> seen;
+    for (const json& target : targets) {
+      if (!seen.insert(target).second) refuse(file, fmt::format("target module {} is there twice", target.dump()));
+      const auto found = modules_of(target, Naming::EndOnly, file, model);
+      for (std::size_t i = 0; i < modules.size(); ++i)
+        modules[i].insert(modules[i].end(), found[i].begin(), found[i].end());
+    }
+  } else {
+    modules = modules_of(targets, Naming::PatternOnly, file, model);
+  }
+  keep_layers(modules, layers, file);
+  if (std::all_of(modules.begin(), modules.end(), [](const auto& layer) { return layer.empty(); }))
+    refuse(file, "\"target_modules\" and \"layers_to_transform\" together choose no linear");
+  set_modules(out, std::move(modules));  // PEFT keeps targets as a set: their order means nothing
 }
 
 double number(const json& config, const char* key, double least, double most, const fs::path& file) {
@@ -147,7 +190,7 @@ void read_into(const SafetensorsFile& file, const std::string& name, Buffer<floa
 
 }  // namespace
 
-LoraConfig parse_peft_config(std::string_view text, const fs::path& file) {
+LoraConfig parse_peft_config(std::string_view text, const fs::path& file, const LlamaConfig& model) {
   json config;
   try {
     config = json::parse(text);
@@ -166,7 +209,7 @@ LoraConfig parse_peft_config(std::string_view text, const fs::path& file) {
   if (config.contains("lora_dropout")) out.dropout = static_cast<float>(number(config, "lora_dropout", 0, 1, file));
   out.rslora = read_switch(config, "use_rslora", file);
   out.dora = read_switch(config, "use_dora", file);
-  out.targets = read_targets(config.value("target_modules", json()), file);
+  read_modules(out, config, file, model);
   return out;
 }
 
@@ -192,7 +235,7 @@ void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const Ll
       if (lora.config.dora) add(magnitude_name(layer, linear), pair->magnitude);
     }
   }
-  create_folder(folder);
+  make_folders(folder);
   write_safetensors(folder / kTensorFile, tensors, SafeFloat::F32, {{"format", "pt"}});
   write_file_atomic(folder / kConfigFile,
                     config_json(lora.config, base_model).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
@@ -200,7 +243,7 @@ void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const Ll
 
 LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model) {
   LoraWeights lora;
-  lora.config = parse_peft_config(read_file(folder / kConfigFile, kMaxConfigBytes), folder / kConfigFile);
+  lora.config = parse_peft_config(read_file(folder / kConfigFile, kMaxConfigBytes), folder / kConfigFile, model);
   const SafetensorsFile file(folder / kTensorFile);
   lora.layers.resize(static_cast<std::size_t>(model.n_layers));
   std::set<std::string> used;
@@ -209,6 +252,7 @@ LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model) 
     for (const Linear linear : lora.config.targets) {
       const Shape shape = linear_shape(model, linear);
       const auto layer = static_cast<std::int64_t>(i);
+      if (!lora.config.has(layer, linear)) continue;
       LoraPair pair;
       const std::string a_name = adapter_name(layer, linear, 'A'), b_name = adapter_name(layer, linear, 'B');
       read_into(file, a_name, pair.a, {lora.config.rank, shape[1]});

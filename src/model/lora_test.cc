@@ -133,6 +133,31 @@ TEST_F(PeftFolder, UsesPeftsNames) {
   EXPECT_EQ(config["base_model_name_or_path"], "some/base");
 }
 
+TEST_F(PeftFolder, WritesLayersAsPeftDoesAndModulesThatDifferAsAPattern) {
+  LoraConfig one_layer{.rank = 4, .targets = {Linear::Q, Linear::Up}};
+  one_layer.by_layer = {{}, {Linear::Q, Linear::Up}};
+  LoraConfig mixed{.rank = 4, .targets = {Linear::Q, Linear::Down}};
+  mixed.by_layer = {{Linear::Q}, {Linear::Q, Linear::Down}};
+  for (const LoraConfig& config : {one_layer, mixed}) {
+    const LoraWeights lora = random_lora(config);
+    save_peft_adapter(folder_, lora, kModel, "base");
+    const LoraWeights back = load_peft_adapter(folder_, kModel);
+    EXPECT_EQ(back.config.by_layer, config.by_layer);
+    EXPECT_EQ(back.config.targets, config.targets);
+    for (std::size_t i = 0; i < 2; ++i) {
+      for (std::size_t l = 0; l < kLinearsPerLayer; ++l)
+        EXPECT_EQ(back.layers[i][l].has_value(), config.has(static_cast<std::int64_t>(i), static_cast<Linear>(l)));
+    }
+    const json written = json::parse(read_file(folder_ / "adapter_config.json"));
+    const bool product = config.targets == one_layer.targets;
+    EXPECT_EQ(written["layers_to_transform"], product ? json({1}) : json());
+    EXPECT_EQ(written["target_modules"],
+              product ? json({"q_proj", "up_proj"})
+                      : json(R"(model\.layers\.0\.self_attn\.q_proj|model\.layers\.1\.self_attn\.q_proj|)"
+                             R"(model\.layers\.1\.mlp\.down_proj)"));
+  }
+}
+
 TEST_F(PeftFolder, RefusesNumbersThatAreNotFinite) {
   LoraWeights lora = random_lora({.rank = 4, .targets = {Linear::V}});
   lora.layers[1][static_cast<int>(Linear::V)]->b[3] = NAN;
@@ -156,7 +181,7 @@ TEST_F(PeftFolder, RefusesAnAdapterOfAnotherModel) {
 
 TEST(PeftConfig, RefusesByNameWhatItDoesNotCompute) {
   const json valid = {{"peft_type", "LORA"}, {"r", 4}, {"lora_alpha", 8}, {"target_modules", {"q_proj"}}};
-  EXPECT_NO_THROW((void)parse_peft_config(valid.dump(), "c.json"));
+  EXPECT_NO_THROW((void)parse_peft_config(valid.dump(), "c.json", kModel));
   const std::pair<const char*, json> changes[] = {
       {"peft_type", "IA3"},
       {"r", 0},
@@ -172,24 +197,43 @@ TEST(PeftConfig, RefusesByNameWhatItDoesNotCompute) {
       {"rank_pattern", {{"q_proj", 8}}},
       {"modules_to_save", {"lm_head"}},
       {"target_modules", {"lm_head"}},
-      {"target_modules", ".*"},
+      {"target_modules", "model.layers.7.*"},
+      {"target_modules", "(a*)*(a*)*b("},
       {"target_modules", json::array()},
       {"target_modules", {"q_proj", "q_proj"}},
       {"lora_dropout", 2},
-      {"layers_to_transform", {0}},
+      {"layers_to_transform", {0, 2}},
+      {"layers_to_transform", -1},
+      {"layers_to_transform", "0"},
+      {"layers_pattern", "h"},
       {"fan_in_fan_out", true},
   };
   for (const auto& [key, value] : changes) {
     json config = valid;
     config[key] = value;
-    EXPECT_THROW((void)parse_peft_config(config.dump(), "c.json"), Error) << key << " = " << value;
+    EXPECT_THROW((void)parse_peft_config(config.dump(), "c.json", kModel), Error) << key << " = " << value;
   }
   json all = valid;
   all["target_modules"] = "all-linear";
-  EXPECT_EQ(parse_peft_config(all.dump(), "c.json").targets.size(), 7u);
+  EXPECT_EQ(parse_peft_config(all.dump(), "c.json", kModel).targets.size(), 7u);
   all["use_rslora"] = all["use_dora"] = true;
-  EXPECT_TRUE(parse_peft_config(all.dump(), "c.json").dora);
-  EXPECT_FLOAT_EQ(parse_peft_config(all.dump(), "c.json").scale(), 4.0f);  // 8 / sqrt(4)
+  EXPECT_TRUE(parse_peft_config(all.dump(), "c.json", kModel).dora);
+  EXPECT_FLOAT_EQ(parse_peft_config(all.dump(), "c.json", kModel).scale(), 4.0f);  // 8 / sqrt(4)
+}
+
+TEST(PeftConfig, ReadsPatternsEndsOfNamesAndLayersAsPeftDoes) {
+  json config = {{"peft_type", "LORA"}, {"r", 4}, {"lora_alpha", 8}};
+  const auto by_layer = [&] { return parse_peft_config(config.dump(), "c.json", kModel).by_layer; };
+  using Layers = std::vector<std::vector<Linear>>;
+  config["target_modules"] = R"(.*\.1\..*(q|v)_proj)";
+  EXPECT_EQ(by_layer(), (Layers{{}, {Linear::Q, Linear::V}}));
+  config["target_modules"] = {"self_attn.k_proj", "model.layers.0.mlp.down_proj"};
+  EXPECT_EQ(by_layer(), (Layers{{Linear::K, Linear::Down}, {Linear::K}}));
+  config["target_modules"] = {"q_proj", "o_proj"};
+  config["layers_to_transform"] = 0;
+  EXPECT_EQ(by_layer(), (Layers{{Linear::Q, Linear::O}, {}}));
+  config["layers_to_transform"] = {0, 1};
+  EXPECT_TRUE(by_layer().empty());  // all layers have the same
 }
 
 TEST(PeftConfig, SurvivesTenThousandMutations) {
@@ -201,7 +245,7 @@ TEST(PeftConfig, SurvivesTenThousandMutations) {
     for (std::uint64_t edits = 1 + rng.below(3); edits > 0; --edits)
       text[rng.below(text.size())] = static_cast<char>(rng.below(256));
     try {
-      (void)parse_peft_config(text, "c.json");
+      (void)parse_peft_config(text, "c.json", kModel);
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), Kind::Input);
     }

@@ -10,6 +10,8 @@
 namespace faqsmith {
 namespace {
 
+using Decay = TrainedTensor::Decay;
+
 constexpr const char* kPartNames[] = {"linears",           "weight gradients",    "LoRA products",
                                       "attention",         "norms, RoPE, SwiGLU", "LM head and loss",
                                       "LM head gradients", "embedding",           "repacking"};
@@ -101,33 +103,34 @@ void LlamaTrainGraph<T>::pack_head() {
 template <class T>
 void LlamaTrainGraph<T>::list_full_tensors(Weights& weights) {
   FullGradients& g = full_gradients_;
-  trained_.push_back({"model.embed_tokens.weight", master(weights.embedding.values()), g.embedding.acc(), true});
+  trained_.push_back(
+      {"model.embed_tokens.weight", master(weights.embedding.values()), g.embedding.acc(), Decay::Embedding});
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     LayerWeights& layer = weights.layers[l];
     const std::string prefix = "model.layers." + std::to_string(l) + ".";
+    trained_.push_back({prefix + "input_layernorm.weight", master(layer.attention_norm),
+                        g.layers[l].attention_norm.acc(), Decay::None});
     trained_.push_back(
-        {prefix + "input_layernorm.weight", master(layer.attention_norm), g.layers[l].attention_norm.acc(), false});
-    trained_.push_back(
-        {prefix + "post_attention_layernorm.weight", master(layer.mlp_norm), g.layers[l].mlp_norm.acc(), false});
+        {prefix + "post_attention_layernorm.weight", master(layer.mlp_norm), g.layers[l].mlp_norm.acc(), Decay::None});
     for (const LinearGroup group : kAllGroups) {
       for (const GroupMember& member : group_members(config_, group)) {
         Buffer<float>& weight = layer.at(member.linear).values();
         const auto index = static_cast<std::int64_t>(l);
         trained_.push_back({hf_name(index, member.linear), master(weight),
                             row_slice(g.layers[l].group[static_cast<int>(group)], member.column, weight.shape()),
-                            true});
+                            Decay::Matrix});
         Buffer<float>& bias = layer.bias_of(member.linear);
         if (bias.empty()) continue;
         trained_.push_back({hf_bias_name(index, member.linear),
                             master(bias),
                             {g.layers[l].bias[static_cast<int>(group)].data() + member.column, bias.shape()},
-                            false});
+                            Decay::None});
       }
     }
   }
-  trained_.push_back({"model.norm.weight", master(weights.final_norm), g.final_norm.acc(), false});
+  trained_.push_back({"model.norm.weight", master(weights.final_norm), g.final_norm.acc(), Decay::None});
   if (!weights.lm_head.empty())
-    trained_.push_back({"lm_head.weight", master(weights.lm_head.values()), g.lm_head.acc(), true});
+    trained_.push_back({"lm_head.weight", master(weights.lm_head.values()), g.lm_head.acc(), Decay::Embedding});
 }
 
 template <class T>
@@ -135,18 +138,19 @@ void LlamaTrainGraph<T>::list_lora_tensors() {
   for (std::size_t l = 0; l < lora_->layers.size(); ++l) {
     for (const LinearGroup group : kAllGroups) {
       LoraGroupGradients& g = lora_gradients_[l * kGroups + static_cast<std::size_t>(group)];
-      const auto members = adapted_members(config_, lora_->config, group);
+      const auto members = adapted_members(config_, lora_->config, static_cast<std::int64_t>(l), group);
       for (std::size_t j = 0; j < members.size(); ++j) {
         LoraPair& pair = *lora_->layers[l][static_cast<std::size_t>(members[j].linear)];
         const std::string name = hf_module_name(static_cast<std::int64_t>(l), members[j].linear);
         trained_.push_back({name + ".lora_A", master(pair.a),
-                            row_slice(g.a, static_cast<std::int64_t>(j) * lora_->config.rank, pair.a.shape()), true});
-        trained_.push_back({name + ".lora_B", master(pair.b), g.b[j].acc(), true});
+                            row_slice(g.a, static_cast<std::int64_t>(j) * lora_->config.rank, pair.a.shape()),
+                            Decay::Matrix});
+        trained_.push_back({name + ".lora_B", master(pair.b), g.b[j].acc(), Decay::Matrix});
         if (lora_->config.dora)
           trained_.push_back({name + ".lora_magnitude_vector",
                               master(pair.magnitude),
                               {g.magnitude.data() + members[j].column, pair.magnitude.shape()},
-                              true});
+                              Decay::Matrix});
       }
     }
   }

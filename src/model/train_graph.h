@@ -21,7 +21,8 @@ struct TrainedTensor {
   std::string name;    // Hugging Face's; for adapters "model.layers.3.self_attn.q_proj.lora_A" and "…lora_B"
   InOut<float> value;  // the float32 master
   Acc<float> grad;     // value's shape: gradient of the SUM of the losses since zero_gradients()
-  bool decay = true;   // false for norms
+  enum class Decay { Matrix, Embedding, None };
+  Decay decay = Decay::Matrix;  // Embedding: tables of the vocabulary; None: norms and biases
 };
 
 struct GraphLimits {

@@ -19,18 +19,30 @@ std::uint64_t both_orientations(std::int64_t out, std::int64_t in) {
   return packed_elements(in, out) + packed_elements(out, in);
 }
 
-std::uint64_t packed_bytes(const LlamaConfig& config, const LoraConfig* lora, std::size_t element) {
+std::uint64_t packed_bytes(const LlamaConfig& config, std::size_t element) {
   std::uint64_t layer = 0;
   for (const LinearGroup group : kAllGroups) {
     const Shape shape = group_shape(config, group);
     layer += both_orientations(shape[0], shape[1]);
-    if (!lora) continue;
-    const std::int64_t low = low_width(config, *lora, group);
-    if (low > 0) layer += both_orientations(low, shape[1]) + both_orientations(shape[0], low);
   }
   return (static_cast<std::uint64_t>(config.n_layers) * layer +
           both_orientations(config.vocab_size, config.hidden_size)) *
          element;
+}
+
+// The adapters' packed copies and the float32 ones that those are made of.
+std::uint64_t adapter_bytes(const LlamaConfig& config, const LoraConfig& lora, std::size_t element) {
+  std::uint64_t packed = 0, fused = 0;  // elements
+  for (std::int64_t layer = 0; layer < config.n_layers; ++layer) {
+    for (const LinearGroup group : kAllGroups) {
+      const Shape shape = group_shape(config, group);
+      const std::int64_t low = low_width(config, lora, layer, group);
+      if (low == 0) continue;
+      packed += both_orientations(low, shape[1]) + both_orientations(shape[0], low);
+      fused += static_cast<std::uint64_t>(low * (shape[0] + shape[1]));
+    }
+  }
+  return packed * element + fused * sizeof(float);
 }
 
 template <class T>
@@ -47,13 +59,7 @@ std::uint64_t forecast(const LlamaConfig& config, const LoraConfig* lora, const 
   } else {
     plan_full_gradients(planner, full, config);
   }
-  std::int64_t fused = 0;  // elements of the adapters' float32 copies, a layer
-  for (const LinearGroup group : kAllGroups) {
-    if (lora)
-      fused += low_width(config, *lora, group) * (group_shape(config, group)[0] + group_shape(config, group)[1]);
-  }
-  const std::uint64_t fused_bytes = sizeof(float) * static_cast<std::uint64_t>(config.n_layers * fused);
-  return planner.bytes() + fused_bytes + packed_bytes(config, lora, sizeof(T));
+  return planner.bytes() + packed_bytes(config, sizeof(T)) + (lora ? adapter_bytes(config, *lora, sizeof(T)) : 0);
 }
 
 }  // namespace
@@ -81,11 +87,11 @@ Shape group_shape(const LlamaConfig& config, LinearGroup group) {
   return {out, in};
 }
 
-std::vector<GroupMember> adapted_members(const LlamaConfig& config, const LoraConfig& lora, LinearGroup group) {
+std::vector<GroupMember> adapted_members(const LlamaConfig& config, const LoraConfig& lora, std::int64_t layer,
+                                         LinearGroup group) {
   std::vector<GroupMember> members;
   for (const GroupMember& member : group_members(config, group)) {
-    if (std::find(lora.targets.begin(), lora.targets.end(), member.linear) != lora.targets.end())
-      members.push_back(member);
+    if (lora.has(layer, member.linear)) members.push_back(member);
   }
   return members;
 }
@@ -95,9 +101,9 @@ std::vector<GroupMember> adapted_members(const LlamaConfig& config, const LoraCo
 // gradient lies in the logits, and the product packs the head's weights anew in every chunk, so chunks are long.
 constexpr std::int64_t kLogitRows = 256, kGradientRows = 1280, kInPlaceRows = 1024;
 
-std::int64_t low_width(const LlamaConfig& config, const LoraConfig& lora, LinearGroup group) {
+std::int64_t low_width(const LlamaConfig& config, const LoraConfig& lora, std::int64_t layer, LinearGroup group) {
   constexpr std::int64_t kTileColumns = 32;
-  const auto n = static_cast<std::int64_t>(adapted_members(config, lora, group).size());
+  const auto n = static_cast<std::int64_t>(adapted_members(config, lora, layer, group).size());
   return (n * lora.rank + kTileColumns - 1) / kTileColumns * kTileColumns;
 }
 
@@ -106,7 +112,8 @@ void plan_tape(Planner& planner, std::vector<LayerTape<T>>& tape, const LlamaCon
                std::int64_t tokens) {
   tape.resize(static_cast<std::size_t>(config.n_layers));
   const std::int64_t hidden = config.hidden_size, q = config.q_size();
-  for (LayerTape<T>& layer : tape) {
+  for (std::size_t i = 0; i < tape.size(); ++i) {
+    LayerTape<T>& layer = tape[i];
     planner.make(layer.r_attention, {tokens, hidden});
     planner.make(layer.inv_attention, {tokens});
     planner.make(layer.x_attention, {tokens, hidden});
@@ -118,7 +125,7 @@ void plan_tape(Planner& planner, std::vector<LayerTape<T>>& tape, const LlamaCon
     planner.make(layer.x_mlp, {tokens, hidden});
     planner.make(layer.gate_up, {tokens, 2 * config.intermediate_size});
     for (int g = 0; lora && g < kGroups; ++g) {
-      const std::int64_t low = low_width(config, *lora, kAllGroups[g]);
+      const std::int64_t low = low_width(config, *lora, static_cast<std::int64_t>(i), kAllGroups[g]);
       if (low > 0) planner.make(layer.low[g], {tokens, low});
     }
   }
@@ -144,7 +151,9 @@ void plan_scratch(Planner& planner, Scratch<T>& s, const LlamaConfig& config, co
   if (lora) {
     if (lora->dropout > 0) planner.make(s.dropped, {tokens, std::max({hidden, ffn, q})});
     std::int64_t widest = 0;
-    for (const LinearGroup group : kAllGroups) widest = std::max(widest, low_width(config, *lora, group));
+    for (std::int64_t layer = 0; layer < config.n_layers; ++layer) {
+      for (const LinearGroup group : kAllGroups) widest = std::max(widest, low_width(config, *lora, layer, group));
+    }
     planner.make(s.d_low, {tokens, widest});
     if (lora->dora) {
       std::int64_t widest_output = 0;
@@ -188,9 +197,10 @@ void plan_lora_gradients(Planner& planner, std::vector<LoraGroupGradients>& grad
   gradients.resize(static_cast<std::size_t>(config.n_layers) * kGroups);
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     const LinearGroup group = kAllGroups[i % kGroups];
-    const auto members = adapted_members(config, lora, group);
+    const auto layer = static_cast<std::int64_t>(i / kGroups);
+    const auto members = adapted_members(config, lora, layer, group);
     if (members.empty()) continue;
-    const std::int64_t low = low_width(config, lora, group);
+    const std::int64_t low = low_width(config, lora, layer, group);
     planner.make(gradients[i].a, {low, group_shape(config, group)[1]});
     planner.make(gradients[i].b_fused, {group_shape(config, group)[0], low});
     if (lora.dora) planner.make(gradients[i].magnitude, {group_shape(config, group)[0]});

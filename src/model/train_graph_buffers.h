@@ -34,13 +34,14 @@ struct GroupMember {
 };
 [[nodiscard]] std::vector<GroupMember> group_members(const LlamaConfig& config, LinearGroup group);
 [[nodiscard]] Shape group_shape(const LlamaConfig& config, LinearGroup group);  // [fused out, in]
-// Those of the group's linears that an adapter has, in the group's order.
+// Those of the group's linears that an adapter has in a layer, in the group's order.
 [[nodiscard]] std::vector<GroupMember> adapted_members(const LlamaConfig& config, const LoraConfig& lora,
-                                                       LinearGroup group);
+                                                       std::int64_t layer, LinearGroup group);
 
 // Columns of the rank-r intermediates of all its adapters side by side, rounded up to what AMX tiles want; 0 without
 // any.
-[[nodiscard]] std::int64_t low_width(const LlamaConfig& config, const LoraConfig& lora, LinearGroup group);
+[[nodiscard]] std::int64_t low_width(const LlamaConfig& config, const LoraConfig& lora, std::int64_t layer,
+                                     LinearGroup group);
 
 template <class T>
 struct LayerTape {

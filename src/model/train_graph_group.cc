@@ -19,13 +19,12 @@ TrainGroup<T>::TrainGroup(Compute compute, const LlamaConfig& config, const Laye
   if (!lora) return;
   rank_ = lora->rank;
   scale_ = lora->scale();
-  low_width_ = low_width(config, *lora, group);
-  for (const GroupMember& member : adapted_members(config, *lora, group)) {
+  for (const GroupMember& member : linears_) {
     std::optional<LoraPair>& pair = (*adapters)[static_cast<std::size_t>(member.linear)];
-    require(pair.has_value(), "every target of the adapter has its two matrices");
-    members_.push_back({member, &*pair});
+    if (pair) members_.push_back({member, &*pair});
   }
   if (!adapted()) return;
+  low_width_ = gradients->a.shape()[0];
   const Shape shape = group_shape(config, group);
   a_fused_ = Buffer<float>({low_width_, shape[1]});
   b_fused_ = Buffer<float>({shape[0], low_width_});

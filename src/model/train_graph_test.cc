@@ -154,24 +154,83 @@ TEST(TrainGraph, LogitsInAPackEqualLogitsAlone) {
   EXPECT_EQ(at, together.size());
 }
 
-TEST(TrainGraph, OneSequenceSixteenTimesGivesTheGradientsOfSixteenAtOnce) {
-  Weights weights = strong_weights(tiny(true), 12);
-  auto graph = make_full_graph({}, weights, kLimits);
+// Sequences of several lengths, so that each has its own number of labels: what adds up is the sum over labelled
+// tokens.
+void expect_accumulation_equals_one_batch(TrainGraph& graph, float tolerance) {
   const auto list = sequences({7, 3, 9, 5, 8, 6, 4, 10, 7, 5, 9, 3, 6, 8, 4, 7}, 13);
-  graph->zero_gradients();
-  const double together = graph->loss_and_gradients(pack_of(list), 0);
+  graph.zero_gradients();
+  const double together = graph.loss_and_gradients(pack_of(list), 0);
   std::vector<std::vector<float>> expected;
-  for (const TrainedTensor& t : graph->trained()) expected.emplace_back(t.grad.data, t.grad.data + t.grad.shape.size());
-  graph->zero_gradients();
+  for (const TrainedTensor& t : graph.trained()) expected.emplace_back(t.grad.data, t.grad.data + t.grad.shape.size());
+  graph.zero_gradients();
   double apart = 0;
-  for (const Sequence& s : list) apart += graph->loss_and_gradients(pack_of({s}), 0);
-  EXPECT_NEAR(apart, together, 1e-4 * together);
+  for (const Sequence& s : list) apart += graph.loss_and_gradients(pack_of({s}), 0);
+  EXPECT_NEAR(apart, together, static_cast<double>(tolerance) * together);
   for (std::size_t k = 0; k < expected.size(); ++k) {
     float largest = 0;
     for (const float x : expected[k]) largest = std::max(largest, std::abs(x));
     for (std::size_t i = 0; i < expected[k].size(); ++i) {
-      ASSERT_NEAR(graph->trained()[k].grad.data[i], expected[k][i], 1e-4f * largest) << graph->trained()[k].name;
+      ASSERT_NEAR(graph.trained()[k].grad.data[i], expected[k][i], tolerance * largest) << graph.trained()[k].name;
     }
+  }
+}
+
+TEST(TrainGraph, OneSequenceSixteenTimesGivesTheGradientsOfSixteenAtOnce) {
+  Weights weights = strong_weights(tiny(true), 12);
+  expect_accumulation_equals_one_batch(*make_full_graph({}, weights, kLimits), 1e-5f);
+  for (const bool dora : {false, true}) {
+    LoraConfig config{.rank = 3, .alpha = 6, .dropout = 0, .rslora = !dora, .dora = dora};
+    LoraWeights lora = strong_lora(weights.config, config, 14);
+    init_magnitudes(weights, lora);
+    expect_accumulation_equals_one_batch(*make_lora_graph({}, weights, lora, kLimits), 1e-5f);
+  }
+}
+
+TEST(TrainGraph, LayersWithoutAnAdapterTrainNothingAndChangeNoGradientOfTheOthers) {
+  const Weights weights = strong_weights(tiny(true), 15);
+  const std::vector<Linear> everything = LoraConfig{}.targets;
+  for (const bool dora : {false, true}) {
+    LoraConfig all{.rank = 3, .alpha = 6, .dropout = 0, .dora = dora}, some = all;
+    some.by_layer = {{Linear::K, Linear::Down}, {Linear::Q, Linear::Up}};
+    LoraWeights whole = strong_lora(weights.config, all, 16);
+    for (std::size_t i = 0; i < whole.layers.size(); ++i) {
+      for (const Linear l : everything) {
+        if (!some.has(static_cast<std::int64_t>(i), l)) whole.layers[i][static_cast<std::size_t>(l)]->b.zero();
+      }
+    }
+    init_magnitudes(weights, whole);
+    LoraWeights part = strong_lora(weights.config, some, 17);
+    for (std::size_t i = 0; i < part.layers.size(); ++i) {
+      for (std::size_t l = 0; l < kLinearsPerLayer; ++l) {
+        ASSERT_EQ(part.layers[i][l].has_value(), some.has(static_cast<std::int64_t>(i), static_cast<Linear>(l)));
+        if (!part.layers[i][l]) continue;
+        const LoraPair& from = *whole.layers[i][l];
+        std::copy_n(from.a.data(), from.a.size(), part.layers[i][l]->a.data());
+        std::copy_n(from.b.data(), from.b.size(), part.layers[i][l]->b.data());
+      }
+    }
+    init_magnitudes(weights, part);
+    auto whole_graph = make_lora_graph({}, weights, whole, kLimits),
+         part_graph = make_lora_graph({}, weights, part, kLimits);
+    const Pack pack = pack_of(sequences({9, 14, 6}, 18));
+    whole_graph->zero_gradients();
+    part_graph->zero_gradients();
+    const double loss = whole_graph->loss_and_gradients(pack, 0);
+    EXPECT_NEAR(part_graph->loss_and_gradients(pack, 0), loss, 1e-5 * loss);
+    EXPECT_EQ(part_graph->trained().size(), dora ? 12u : 8u);
+    std::size_t n_same = 0;
+    for (const TrainedTensor& found : part_graph->trained()) {
+      for (const TrainedTensor& wanted : whole_graph->trained()) {
+        if (wanted.name != found.name) continue;
+        ++n_same;
+        for (std::int64_t i = 0; i < found.grad.shape.size(); ++i)
+          ASSERT_NEAR(found.grad.data[i], wanted.grad.data[i], 2e-4f) << found.name;
+      }
+    }
+    EXPECT_EQ(n_same, part_graph->trained().size());
+    EXPECT_NEAR(static_cast<double>(part_graph->bytes()),
+                static_cast<double>(forecast_graph_bytes({}, weights.config, &some, kLimits)),
+                0.05 * static_cast<double>(part_graph->bytes()));
   }
 }
 

@@ -131,8 +131,13 @@ LlamaConfig config_from_json(const Json& j) {
 Json lora_to_json(const LoraConfig& lora) {
   std::vector<int> targets;
   for (const Linear target : lora.targets) targets.push_back(static_cast<int>(target));
-  return {{"rank", lora.rank},     {"alpha", lora.alpha}, {"dropout", lora.dropout},
-          {"rslora", lora.rslora}, {"dora", lora.dora},   {"targets", targets}};
+  Json by_layer = Json::array();
+  for (const std::vector<Linear>& linears : lora.by_layer) {
+    by_layer.push_back(Json::array());
+    for (const Linear linear : linears) by_layer.back().push_back(static_cast<int>(linear));
+  }
+  return {{"rank", lora.rank}, {"alpha", lora.alpha}, {"dropout", lora.dropout}, {"rslora", lora.rslora},
+          {"dora", lora.dora}, {"targets", targets},  {"by_layer", by_layer}};
 }
 
 LoraConfig lora_from_json(const Json& j, const std::string& file) {
@@ -142,12 +147,17 @@ LoraConfig lora_from_json(const Json& j, const std::string& file) {
   lora.dropout = j.at("dropout");
   lora.rslora = j.value("rslora", false);
   lora.dora = j.value("dora", false);
-  lora.targets.clear();
-  for (const int target : j.at("targets").get<std::vector<int>>()) {
-    if (target < 0 || target >= kLinearsPerLayer)
-      throw Error(Kind::Input, file + " names a linear that does not exist", "train again");
-    lora.targets.push_back(static_cast<Linear>(target));
-  }
+  const auto to_linears = [&](const Json& numbers) {
+    std::vector<Linear> linears;
+    for (const int linear : numbers.get<std::vector<int>>()) {
+      if (linear < 0 || linear >= kLinearsPerLayer)
+        throw Error(Kind::Input, file + " names a linear that does not exist", "train again");
+      linears.push_back(static_cast<Linear>(linear));
+    }
+    return linears;
+  };
+  lora.targets = to_linears(j.at("targets"));
+  for (const Json& layer : j.value("by_layer", Json::array())) lora.by_layer.push_back(to_linears(layer));
   return lora;
 }
 

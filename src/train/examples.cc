@@ -30,7 +30,7 @@ void check_example(const Example& example, std::int64_t max_length, TokenId end_
     throw Error(
         Kind::Input,
         fmt::format("{} has {} tokens, more than the {} allowed: it would be cut", example.name, length, max_length),
-        "raise train.max_length, or shorten or leave out this pair");
+        "raise train.max_length, shorten this pair, or set train.drop_long to leave such pairs out");
   }
   std::int64_t labelled = 0, ends = 0;
   for (std::size_t i = 0; i < example.ids.size(); ++i) {
@@ -78,6 +78,16 @@ void check_data(const TrainData& data, std::int64_t max_length, TokenId end_of_t
     for (const Example& example : *part) check_example(example, max_length, end_of_turn, vocab_size);
   }
   check_held_out(data);
+}
+
+void leave_out_long(TrainData& data, std::int64_t max_length) {
+  for (auto* part : {&data.train, &data.validation}) {
+    std::erase_if(*part, [&](const Example& example) {
+      if (static_cast<std::int64_t>(example.ids.size()) <= max_length) return false;
+      data.left_out.push_back(fmt::format("{} ({} tokens)", example.name, example.ids.size()));
+      return true;
+    });
+  }
 }
 
 std::int64_t count_tokens(const std::vector<Example>& examples) {

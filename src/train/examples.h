@@ -19,9 +19,13 @@ struct Example {
 
 struct TrainData {
   std::vector<Example> train;
-  std::vector<Example> validation;  // may be empty: then no early stopping and the last weights are the best
-  std::vector<Example> held_out;    // test rows: only compared with train, never read otherwise
+  std::vector<Example> validation;         // may be empty: then no early stopping and the last weights are the best
+  std::vector<Example> held_out;           // test rows: only compared with train, never read otherwise
+  std::vector<std::string> left_out = {};  // names and lengths of what leave_out_long took away
 };
+
+// Takes examples longer than max_length out of train and validation and notes them in left_out.
+void leave_out_long(TrainData& data, std::int64_t max_length);
 
 // Throws Error(Input) that names the first offender: no example, no labelled token, longer than max_length (it would be
 // cut), a wrong number of trained end-of-turn tokens, an id outside the vocabulary, a train prompt that is also held

@@ -14,6 +14,18 @@ Optimizer::Optimizer(const Cpu& cpu, const std::vector<TrainedTensor>& tensors, 
   }
 }
 
+double Optimizer::decay_of(const TrainedTensor& tensor) const {
+  switch (tensor.decay) {
+    case TrainedTensor::Decay::Matrix:
+      return options_.weight_decay;
+    case TrainedTensor::Decay::Embedding:
+      return options_.decay_embedding ? options_.weight_decay : 0;
+    case TrainedTensor::Decay::None:
+      return 0;
+  }
+  return 0;
+}
+
 double Optimizer::gradient_norm(double scale) {
   double total = 0;
   for (const TrainedTensor& tensor : tensors_) {
@@ -39,7 +51,7 @@ void Optimizer::step(double learning_rate, double scale, double norm) {
                        .beta1 = static_cast<float>(options_.beta1),
                        .beta2 = static_cast<float>(options_.beta2),
                        .eps = static_cast<float>(options_.epsilon),
-                       .weight_decay = tensor.decay ? static_cast<float>(options_.weight_decay) : 0.0f,
+                       .weight_decay = static_cast<float>(decay_of(tensor)),
                        .step = updates_,
                        .grad_scale = static_cast<float>(factor)});
   }

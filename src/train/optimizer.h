@@ -23,6 +23,7 @@ class Optimizer {
   [[nodiscard]] std::int64_t updates() const { return updates_; }  // so far: Adam's bias correction counts them
   void set_updates(std::int64_t updates) { updates_ = updates; }
   [[nodiscard]] std::vector<Moments>& moments() { return moments_; }  // in the order of the tensors
+  [[nodiscard]] double decay_of(const TrainedTensor& tensor) const;   // norms and biases: 0; see TrainOptions
   [[nodiscard]] static std::uint64_t forecast_bytes(std::uint64_t n_trained) { return 2 * sizeof(float) * n_trained; }
 
  private:

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "model/lora_selection.h"
 
 namespace faqsmith {
 namespace {
@@ -84,6 +85,13 @@ TrainOptions resolve(TrainOptions options, const LlamaConfig& model, std::int64_
                                  : static_cast<double>(n_examples) / static_cast<double>(options.rows_per_step);
     options.steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(options.epochs * per_epoch)));
   }
+  if (options.method == Method::Lora && !(options.lora_targets.empty() && options.lora_layers.empty())) {
+    std::vector<std::string> targets = options.lora_targets;
+    for (const Linear linear : options.lora.targets) {
+      if (options.lora_targets.empty()) targets.emplace_back(peft_name(linear));
+    }
+    select_modules(options.lora, model, targets, options.lora_layers);
+  }
   options.max_length = std::min(options.max_length, model.max_positions);
   options.micro_tokens = std::max(options.micro_tokens, options.max_length);
   check_ranges(options);
@@ -121,7 +129,10 @@ std::string options_json(const TrainOptions& o) {
     // Absent when off: keys of earlier versions stay what they were.
     if (o.lora.rslora) json["lora"]["rslora"] = true;
     if (o.lora.dora) json["lora"]["dora"] = true;
+    if (!o.lora_targets.empty()) json["lora"]["target_patterns"] = o.lora_targets;
+    if (!o.lora_layers.empty()) json["lora"]["layers"] = o.lora_layers;
   }
+  if (!o.decay_embedding) json["decay_embedding"] = false;
   return json.dump();
 }
 

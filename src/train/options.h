@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/lora.h"
 
@@ -21,11 +22,15 @@ inline constexpr double kLoraLearningRate = 1e-3;
 
 struct TrainOptions {
   Method method = Method::Auto;
-  LoraConfig lora;           // read when method is Lora
+  LoraConfig lora;  // read when method is Lora
+  // Patterns of modules and ranges of layers (model/lora_selection.h): resolve() makes lora.targets and lora.by_layer
+  // of them. Both empty: lora says it already.
+  std::vector<std::string> lora_targets = {}, lora_layers = {};
   double learning_rate = 0;  // peak; 0 = by method
   Schedule schedule = Schedule::Cosine;
-  double warmup_ratio = 0.05;  // of all steps
-  double weight_decay = 0.01;  // decoupled; never on norms
+  double warmup_ratio = 0.05;   // of all steps
+  double weight_decay = 0.01;   // decoupled; never on norms and biases
+  bool decay_embedding = true;  // the embedding, and a head of its own; full fine-tuning only
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   // Weight of the loss on the question's own tokens. A little of it teaches a small model what questions look like and
   // improved the answers to unseen wordings (docs/decisions/0004). The training loss is the weighted mean; the

@@ -12,9 +12,11 @@ TrainOptions resolve_for(const TrainData& data, const LlamaConfig& model, const 
 
 std::int64_t adapter_parameters(const LlamaConfig& model, const LoraConfig& lora) {
   std::int64_t n = 0;
-  for (const Linear target : lora.targets) {
-    const Shape shape = linear_shape(model, target);
-    n += model.n_layers * (lora.rank * (shape[0] + shape[1]) + (lora.dora ? shape[0] : 0));
+  for (std::int64_t layer = 0; layer < model.n_layers; ++layer) {
+    for (const Linear target : lora.targets) {
+      const Shape shape = linear_shape(model, target);
+      if (lora.has(layer, target)) n += lora.rank * (shape[0] + shape[1]) + (lora.dora ? shape[0] : 0);
+    }
   }
   return n;
 }
@@ -46,8 +48,12 @@ TrainResult train(const Cpu& cpu, const BaseModel& base, Weights& weights, const
                   const TrainOptions& options, const fs::path& run, Reporter& reporter) {
   const TrainOptions resolved = resolve_for(data, weights.config, options);
   check_data(data, resolved.max_length, end_of_turn, static_cast<TokenId>(weights.config.vocab_size));
+  const LengthReport lengths = measure_lengths(data, resolved);
+  for (const std::string& line : length_lines(lengths)) reporter.note(line);
   TrainerLoop loop(cpu, base, weights, data, resolved, run, reporter);
-  return loop.run();
+  TrainResult result = loop.run();
+  result.lengths = lengths;
+  return result;
 }
 
 }  // namespace faqsmith

@@ -9,6 +9,7 @@
 #include "base/reporter.h"
 #include "train/checkpoint.h"
 #include "train/examples.h"
+#include "train/length_report.h"
 
 namespace faqsmith {
 
@@ -28,6 +29,7 @@ struct TrainResult {
   bool stopped_early = false;
   double median_tokens_per_second = 0;                     // over this process's steps, the first excluded
   std::vector<std::pair<std::string, double>> seconds_by;  // where the steps' time went, largest first
+  LengthReport lengths;
 };
 
 struct TrainForecast {
@@ -40,10 +42,10 @@ struct TrainForecast {
 [[nodiscard]] TrainForecast forecast_training(const Cpu& cpu, const LlamaConfig& model, const TrainData& data,
                                               const TrainOptions& options);
 
-// Checks the data (check_data), then trains weights in place (LoRA: leaves them alone) and writes run/: checkpoints and
-// metrics.jsonl. Resumes run/ if it holds a checkpoint of the same run; a finished one returns at once.
-// The result to use is load_checkpoint_into(fresh weights, run). Throws Error (see check_data, resolve), Error(User)
-// with what to lower when training diverges, Interrupted after writing a checkpoint.
+// Checks the data (check_data) and says how long it is (length_report.h), then trains weights in place (LoRA: leaves
+// them alone) and writes run/: checkpoints and metrics.jsonl. Resumes run/ if it holds a checkpoint of the same run; a
+// finished one returns at once. The result to use is load_checkpoint_into(fresh weights, run). Throws Error (see
+// check_data, resolve), Error(User) with what to lower when training diverges, Interrupted after writing a checkpoint.
 TrainResult train(const Cpu& cpu, const BaseModel& base, Weights& weights, const TrainData& data, TokenId end_of_turn,
                   const TrainOptions& options, const fs::path& run, Reporter& reporter);
 

@@ -46,6 +46,12 @@ GraphLimits graph_limits(const TrainData& data, const TrainOptions& resolved) {
   return {.max_tokens = std::max(longest, std::min(resolved.micro_tokens, step_tokens)), .max_length = longest};
 }
 
+PackOptions step_packs(const TrainOptions& resolved, std::int64_t capacity) {
+  return {.capacity = capacity,
+          .question_weight = resolved.question_weight,
+          .share_prefix = resolved.method == Method::Full || resolved.lora.dropout == 0};
+}
+
 TrainerLoop::TrainerLoop(const Cpu& cpu, const BaseModel& base, Weights& weights, const TrainData& data,
                          const TrainOptions& resolved, const fs::path& run, Reporter& reporter)
     : cpu_(cpu), data_(data), options_(resolved), run_(run), reporter_(reporter), order_(data.train, resolved.seed) {
@@ -136,11 +142,7 @@ TrainResult TrainerLoop::run() {
 TrainerLoop::StepOutcome TrainerLoop::step() {
   TrainState& state = manifest_.state;
   const auto examples = order_.next(options_.rows_per_step, options_.tokens_per_step);
-  // Dropout draws its noise for each token, so tokens that are computed once would share it: then nothing is shared.
-  const std::vector<Pack> packs =
-      make_packs(examples, {.capacity = capacity_,
-                            .question_weight = options_.question_weight,
-                            .share_prefix = options_.method == Method::Full || options_.lora.dropout == 0});
+  const std::vector<Pack> packs = make_packs(examples, step_packs(options_, capacity_));
   const auto zero_start = std::chrono::steady_clock::now();
   graph_->zero_gradients();
   zero_seconds_ += seconds_since(zero_start);
@@ -299,7 +301,8 @@ TrainResult TrainerLoop::result() const {
                   .seconds = seconds_,
                   .stopped_early = state.step < options_.steps,
                   .median_tokens_per_second = 0,
-                  .seconds_by = {}};
+                  .seconds_by = {},
+                  .lengths = {}};
   std::vector<double> rates(rates_.begin() + (rates_.empty() ? 0 : 1), rates_.end());
   if (!rates.empty()) {
     const auto middle = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2);

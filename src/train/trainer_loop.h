@@ -56,5 +56,8 @@ class TrainerLoop {
 
 // Tokens that one forward and backward pass must hold for these data and settings; and the longest example.
 [[nodiscard]] GraphLimits graph_limits(const TrainData& data, const TrainOptions& resolved);
+// How the examples of a step are packed. Dropout draws its noise for each token, so tokens that are computed once would
+// share it: then nothing is shared.
+[[nodiscard]] PackOptions step_packs(const TrainOptions& resolved, std::int64_t capacity);
 
 }  // namespace faqsmith

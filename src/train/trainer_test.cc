@@ -338,6 +338,33 @@ TEST_F(Trainer, SixteenPacksOfOneGiveTheWeightsOfOnePackOfSixteen) {
   for (std::int64_t i = 0; i < a.embedding.size(); ++i) ASSERT_NEAR(a.embedding[i], b.embedding[i], 2e-4f);
 }
 
+TEST_F(Trainer, OnlyTheChosenModulesAreTrainedAndTheAdapterRemembersThem) {
+  set_method(Method::Lora);
+  options_.lora_targets = {R"(.*\.1\.mlp\.(up|down)_proj)", "0.self_attn.q_proj"};
+  options_.steps = 10;
+  (void)run("chosen");
+  SilentReporter silent;
+  const LoraWeights lora = load_checkpoint_lora(tiny(), folder_ / "chosen", silent);
+  const std::vector<std::vector<Linear>> expected = {{Linear::Q}, {Linear::Up, Linear::Down}};
+  EXPECT_EQ(lora.config.by_layer, expected);
+  int n_pairs = 0;
+  for (std::size_t i = 0; i < lora.layers.size(); ++i) {
+    for (std::size_t l = 0; l < kLinearsPerLayer; ++l) {
+      const auto& pair = lora.layers[i][l];
+      ASSERT_EQ(pair.has_value(), lora.config.has(static_cast<std::int64_t>(i), static_cast<Linear>(l)));
+      if (!pair) continue;
+      ++n_pairs;
+      EXPECT_NE(std::count(pair->b.data(), pair->b.data() + pair->b.size(), 0.0f), pair->b.size()) << "not trained";
+    }
+  }
+  EXPECT_EQ(n_pairs, 3);
+  const std::string before = bytes("chosen", CheckpointKind::Last);
+  (void)run("chosen");  // finished: the same selection is the same run
+  EXPECT_EQ(bytes("chosen", CheckpointKind::Last), before);
+  options_.lora_targets = {"3.mlp.up_proj"};
+  EXPECT_THROW((void)run("other"), Error);
+}
+
 TEST_F(Trainer, StopsEarlyWhenValidationNoLongerImproves) {
   options_.steps = 400;
   options_.validate_every = 2;

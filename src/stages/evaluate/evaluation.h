@@ -68,8 +68,9 @@ struct Evaluation {
   int max_tokens = 0;
   std::vector<Comparison> comparisons;
   std::vector<EvaluatedItem> items;
-  std::vector<FunnelStep> funnel;    // of the teacher's wordings; empty if nothing was generated
-  std::vector<FunnelStep> rejected;  // reasons, most frequent first
+  std::vector<FunnelStep> funnel;      // of the teacher's wordings; empty if nothing was generated
+  std::vector<FunnelStep> rejected;    // reasons, most frequent first
+  std::vector<FunnelStep> trained_on;  // the train stage's length report; empty if it did not run
   LossCurve loss;
 };
 

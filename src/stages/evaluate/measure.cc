@@ -141,6 +141,22 @@ void add_funnel(Database& db, Evaluation& out) {
                    [](const auto& a, const auto& b) { return a.count > b.count; });
 }
 
+void add_lengths(Database& db, Evaluation& out) {
+  constexpr std::pair<const char*, const char*> kRows[] = {
+      {"train_pairs", "training pairs"},
+      {"tokens", "tokens"},
+      {"labelled_tokens", "tokens with a label"},
+      {"longest", "tokens of the longest pair"},
+      {"openings", "pairs that train only the opening of their answer"},
+      {"left_out", "pairs left out as too long"},
+      {"epoch_packs", "packs in an epoch"}};
+  const json counts = counts_of(db, "train");
+  if (!counts.contains("labelled_tokens")) return;
+  for (const auto& [key, label] : kRows) out.trained_on.push_back({label, counts.value(key, 0.0)});
+  out.trained_on.push_back({"pairs cut", 0});
+  out.trained_on.push_back({"percent of a pack in use", 100 * counts.value("pack_fill", 0.0)});
+}
+
 }  // namespace
 
 LossCurve read_loss_curve(const fs::path& metrics_jsonl) {
@@ -184,6 +200,7 @@ Evaluation measure(Database& db, const std::string& run, const TestMaterial& mat
   }
   add_refusal_precision(out);
   add_funnel(db, out);
+  add_lengths(db, out);
   out.loss = read_loss_curve(options.training_metrics);
   return out;
 }

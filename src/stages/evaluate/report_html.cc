@@ -130,6 +130,14 @@ std::string funnel_section(const Evaluation& evaluation) {
          "</table></div></div></section>\n";
 }
 
+std::string lengths_section(const Evaluation& evaluation) {
+  if (evaluation.trained_on.empty()) return "";
+  std::string rows;
+  for (const FunnelStep& row : evaluation.trained_on)
+    rows += fmt::format("<tr><td>{}</td><td>{:.0f}</td></tr>", escape_html(row.label), row.count);
+  return "<section><h2>What was trained on</h2><div class=\"scroll\"><table>" + rows + "</table></div></section>\n";
+}
+
 std::string loss_section(const Evaluation& evaluation) {
   if (evaluation.loss.empty()) return "";
   return "<section><h2>Loss while training</h2><div class=\"legend\"><span><i "
@@ -242,7 +250,7 @@ std::string report_html(const Evaluation& evaluation) {
                      escape_html(evaluation.run.substr(0, 12)));
   out += "<p class=\"lead\">" + verdict_sentence(evaluation) + "</p>\n";
   out += cards(evaluation) + "\n" + comparison_section(evaluation) + funnel_section(evaluation) +
-         loss_section(evaluation) + answers_section(evaluation);
+         lengths_section(evaluation) + loss_section(evaluation) + answers_section(evaluation);
   out += fmt::format(
       "<footer>Answers are greedy, at most {} tokens, with the bot’s own prompt. Validation questions are not part of "
       "this report. Token F1 as "

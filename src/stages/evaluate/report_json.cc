@@ -62,6 +62,7 @@ std::string report_json(const Evaluation& evaluation) {
   for (const EvaluatedItem& item : evaluation.items) out["items"].push_back(item_json(item));
   out["funnel"] = steps_json(evaluation.funnel);
   out["rejected"] = steps_json(evaluation.rejected);
+  out["trained_on"] = steps_json(evaluation.trained_on);
   out["loss"] = {{"train", evaluation.loss.train}, {"validation", evaluation.loss.validation}};
   return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -106,6 +106,28 @@ void fill_counts(StageReport& report, const TrainData& data, const TrainResult& 
                    {"best_step", static_cast<double>(result.best_step)},
                    {"best_loss", result.best_loss},
                    {"full", result.method == Method::Full ? 1.0 : 0.0}};
+  const LengthReport& lengths = result.lengths;
+  report.counts["tokens"] = static_cast<double>(lengths.tokens);
+  report.counts["labelled_tokens"] = static_cast<double>(lengths.labelled);
+  report.counts["longest"] = static_cast<double>(lengths.longest);
+  report.counts["openings"] = static_cast<double>(lengths.openings);
+  report.counts["left_out"] = static_cast<double>(lengths.left_out);
+  report.counts["epoch_steps"] = static_cast<double>(lengths.steps);
+  report.counts["epoch_packs"] = static_cast<double>(lengths.packs);
+  report.counts["pack_fill"] = lengths.fill();
+}
+
+TrainData read_fitting_data(Database& db, const ChatTemplate& chat, const TrainStageOptions& options,
+                            const LlamaConfig& model) {
+  TrainData data = read_train_data(db, chat, options);
+  if (options.drop_long) leave_out_long(data, std::min(options.train.max_length, model.max_positions));
+  return data;
+}
+
+void name_left_out(const TrainData& data, Reporter& reporter) {
+  if (data.left_out.empty()) return;
+  reporter.warn(fmt::format("{} pairs are longer than train.max_length and are left out", data.left_out.size()));
+  for (const std::string& name : data.left_out) reporter.note("left out: " + name);
 }
 
 void note_plan(const TrainData& data, const TrainForecast& forecast, Reporter& reporter) {
@@ -139,14 +161,15 @@ TrainForecast forecast_train_stage(Workspace& workspace, const Cpu& cpu, const T
   const ModelInfo info = read_model_info(options.base_model);
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
-  return forecast_training(cpu, info.config, read_train_data(workspace.db(), chat, options), options.train);
+  return forecast_training(cpu, info.config, read_fitting_data(workspace.db(), chat, options, info.config),
+                           options.train);
 }
 
 StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options, Reporter& reporter) {
   const ModelInfo info = read_model_info(options.base_model);
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
-  const TrainData data = read_train_data(workspace.db(), chat, options);
+  const TrainData data = read_fitting_data(workspace.db(), chat, options, info.config);
   const std::string base_hash = model_sha256(options.base_model);
   const StageIdentity identity{.stage = kStage,
                                .semantics = kSemantics,
@@ -158,6 +181,7 @@ StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOp
   const StageReport done = run_stage(workspace, identity, [&](StageReport& report) {
     const TrainForecast forecast = forecast_training(cpu, info.config, data, options.train);
     note_plan(data, forecast, reporter);
+    name_left_out(data, reporter);
     ModelFile model = load_model(options.base_model, HashFile::No);
     const TrainResult result = train(cpu, {info.name, base_hash}, model.weights, data, chat.end_of_turn(),
                                      options.train, run_folder(workspace.runs(), report.key), reporter);

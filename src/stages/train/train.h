@@ -22,6 +22,7 @@ struct TrainStageOptions {
   // cost. A fact's own question and its plain form always carry the whole answer.
   double openings = 0.75;
   int opening_tokens = 16;
+  bool drop_long = false;  // pairs longer than max_length are left out and named, instead of ending the run
   int keep_runs = 2;  // run folders that stay once a new run is finished, the newest; each is several times the model
 };
 
@@ -31,7 +32,8 @@ struct TrainStageOptions {
                                                  const TrainStageOptions& options);
 
 // Counts: train_pairs, validation_pairs, trained_parameters, steps, skipped_steps, trained_tokens, best_step, best_loss
-// (a token), full (1 or 0). Throws what train() throws.
+// (a token), full (1 or 0), and those of the length report (tokens, labelled_tokens, longest, openings, left_out,
+// epoch_packs, pack_fill …). Throws what train() throws.
 [[nodiscard]] StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options,
                                       Reporter& reporter);
 

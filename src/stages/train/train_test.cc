@@ -84,6 +84,43 @@ TEST_F(TrainStage, TrainsTheTrainRowsOnceAndLeavesAUsableRun) {
   EXPECT_TRUE(run().up_to_date);
 }
 
+class NotingReporter final : public Reporter {
+ public:
+  void begin(std::string_view, std::int64_t, std::string_view) override {}
+  void update(std::int64_t, std::string_view) override {}
+  void end(std::string_view) override {}
+  void note(std::string_view line) override { lines.emplace_back(line); }
+  void warn(std::string_view line) override { lines.emplace_back(line); }
+  std::vector<std::string> lines;
+};
+
+TEST_F(TrainStage, SaysHowLongThePairsAreAndLeavesLongOnesOutByNameIfAsked) {
+  options_.vary_questions = 0;  // each pair keeps its question
+  const Tokenizer tokenizer(tiny_tokenizer_spec());
+  std::int64_t longest = 0;
+  for (const Example& e : read_train_data(workspace_.db(), ChatTemplate(tokenizer), options_).train)
+    longest = std::max(longest, static_cast<std::int64_t>(e.ids.size()));
+  add("train", "what is long", std::string(400, 'x'));
+  options_.train.max_length = longest;
+  try {
+    (void)run();
+    ADD_FAILURE() << "cut a pair";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("\"what is long\" has"));
+    EXPECT_THAT(e.hint(), testing::HasSubstr("train.drop_long"));
+  }
+  options_.drop_long = true;
+  NotingReporter reporter;
+  const StageReport report = train_stage(workspace_, cpu_, options_, reporter);
+  EXPECT_EQ(report.counts.at("train_pairs"), 8);
+  EXPECT_EQ(report.counts.at("left_out"), 1);
+  EXPECT_EQ(report.counts.at("longest"), static_cast<double>(longest));
+  EXPECT_GT(report.counts.at("labelled_tokens"), 0);
+  EXPECT_GT(report.counts.at("pack_fill"), 0.1);
+  EXPECT_THAT(reporter.lines, testing::Contains(testing::HasSubstr("left out: train pair")));
+  EXPECT_THAT(reporter.lines, testing::Contains(testing::HasSubstr("none is cut, 1 left out as too long")));
+}
+
 TEST_F(TrainStage, OtherSettingsAreAnotherRun) {
   const StageReport first = run();
   options_.train.seed = 9;
