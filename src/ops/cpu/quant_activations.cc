@@ -1,4 +1,5 @@
 // Rows of x in 8 bits: scale = largest magnitude of 32 columns / 127.
+#include <bit>
 #include <cmath>
 
 #include "ops/cpu/quant_layout.h"
@@ -14,27 +15,29 @@ struct ChunkAt {
   float* scaled_sums;
 };
 
-template <class T>
-KERNEL_INLINE void quantise_chunk(const T* __restrict x, std::int64_t groups, const ChunkAt& to) {
-  float values[kChunk], largest = 0.0f, poison = 0.0f;
+template <std::int64_t groups, class T>
+KERNEL_INLINE void quantise_chunk(const T* __restrict x, const ChunkAt& to) {
+  float values[kChunk];
+  // Magnitudes are compared as integers, where infinity and NaN are the largest: the loop then vectorises.
+  std::uint32_t largest_bits = 0;
+  for (std::int64_t i = 0; i < kChunk; ++i) values[i] = load(x + i);
   for (std::int64_t i = 0; i < kChunk; ++i) {
-    values[i] = load(x + i);
-    poison += values[i] * 0.0f;  // NaN if one of them is NaN or infinite
-    const float magnitude = std::abs(values[i]);
-    largest = magnitude > largest ? magnitude : largest;
+    const std::uint32_t bits = std::bit_cast<std::uint32_t>(values[i]) & 0x7fffffffu;
+    largest_bits = bits > largest_bits ? bits : largest_bits;
   }
-  // Too small or not finite: no codes; the scale says which.
-  const bool usable = largest > 1e-30f && largest < 3e38f;
+  const float largest = std::bit_cast<float>(largest_bits);
+  const bool finite = largest_bits < 0x7f800000u, usable = finite && largest > 1e-30f;  // less counts as 0
   const float inverse = usable ? 127.0f / largest : 0.0f;
-  const float scale = (usable ? largest / 127.0f : 0.0f) + poison;
+  const float scale = usable ? largest / 127.0f : (finite ? 0.0f : std::bit_cast<float>(0x7fc00000u));
+  const std::uint32_t keep = finite ? 0xffffffffu : 0u;  // what is no number has no code
   std::int32_t codes[kChunk];
   for (std::int64_t i = 0; i < kChunk; ++i) {
-    const float q = std::nearbyint(values[i] * inverse);
-    codes[i] = static_cast<std::int32_t>(q > -127.0f ? (q < 127.0f ? q : 127.0f) : -127.0f);
+    const float value = std::bit_cast<float>(std::bit_cast<std::uint32_t>(values[i]) & keep);
+    codes[i] = static_cast<std::int32_t>(std::nearbyint(value * inverse));  // within 127: the largest becomes that
     to.codes[i] = static_cast<std::int8_t>(codes[i]);
   }
   *to.scale = scale;
-  const std::int64_t size = kChunk / groups;
+  constexpr std::int64_t size = kChunk / groups;
   for (std::int64_t g = 0; g < groups; ++g) {
     std::int32_t sum = 0;
     for (std::int64_t i = 0; i < size; ++i) sum += codes[g * size + i];
@@ -69,9 +72,10 @@ void quantise(In<T> x, int groups, Activations& out) {
         const std::int64_t in_group = m - first < kGroupRows ? m - first : kGroupRows;
         for (std::int64_t c = 0; c < chunks; ++c) {
           const std::int64_t at = first * chunks + c * in_group + row - first;
-          quantise_chunk(x.data + row * width + c * kChunk, n_groups,
-                         ChunkAt{base.codes + at * kChunk, base.scale + at, base.negated_sums + at * n_groups,
-                                 base.scaled_sums + at * n_groups});
+          const ChunkAt to{base.codes + at * kChunk, base.scale + at, base.negated_sums + at * n_groups,
+                           base.scaled_sums + at * n_groups};
+          const T* const from = x.data + row * width + c * kChunk;
+          n_groups == 1 ? quantise_chunk<1>(from, to) : quantise_chunk<2>(from, to);
         }
       }
     });

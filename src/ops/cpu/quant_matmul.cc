@@ -96,9 +96,17 @@ Ladder make_ladder(QuantKernel kernel, GgmlType type) {
 
 template <class Y>
 void store_rows(const float* from, std::int64_t n_rows, std::int64_t n_columns, Y* to, std::int64_t stride) {
-  for (std::int64_t i = 0; i < n_rows; ++i) {
-    for (std::int64_t c = 0; c < n_columns; ++c) store(to + i * stride + c, from[i * kPanelRows + c]);
-  }
+  with_best_isa([=](auto) KERNEL_LAMBDA {
+    for (std::int64_t i = 0; i < n_rows; ++i) {
+      const float* __restrict sums = from + i * kPanelRows;
+      Y* __restrict y = to + i * stride;
+      if (n_columns == kPanelRows) {
+        for (std::int64_t c = 0; c < kPanelRows; ++c) store(y + c, sums[c]);
+      } else {
+        for (std::int64_t c = 0; c < n_columns; ++c) store(y + c, sums[c]);
+      }
+    }
+  });
 }
 
 // One panel times all rows of x.
