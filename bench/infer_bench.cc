@@ -24,6 +24,7 @@ namespace {
 int n_runs = 5;
 std::vector<int> sequences = {1, 8, 32};
 WeightForm weight_form = WeightForm::Packed;
+Determinism determinism = Determinism::AnyBatch;
 bool only_steps = false;      // without prefill, wordings and scores
 bool processor_time = false;  // on a machine that others use too: processor seconds a thread instead of wall clock
 
@@ -153,7 +154,7 @@ void bench(const fs::path& path, const Cpu& cpu) {
   StepTimes times{.now_s = now_s};
   const auto config = file.weights.config;
   Engine engine(cpu, std::move(file.weights), tokenizer, tokenizer.eos(),
-                {.max_sequences = 64, .weights = weight_form, .times = &times});
+                {.max_sequences = 64, .weights = weight_form, .determinism = determinism, .times = &times});
   const auto weight_bytes = static_cast<double>(engine.weight_bytes());
   std::printf("weights in memory: %.1f MB; anonymous memory of the process: %.0f MB\n", weight_bytes / 1e6,
               anonymous_bytes() / 1e6);
@@ -203,7 +204,7 @@ int main(int argc, char** argv) {
   if (argc < 2) {
     return std::fprintf(stderr,
                         "usage: infer_bench MODEL [bf16|f32] [runs] [wall|cpu] [replies at once, 0 for none, or all] "
-                        "[packed|blocks|quantised] [step]\n"),
+                        "[packed|blocks|quantised] [step|whole] [any-batch|same-batch]\n"),
            2;
   }
   const auto argument = [&](int i) { return std::string_view(argc > i ? argv[i] : ""); };
@@ -216,6 +217,7 @@ int main(int argc, char** argv) {
   if (argument(6) == "blocks") weight_form = WeightForm::Blocks;
   if (argument(6) == "quantised") weight_form = WeightForm::Quantised;
   only_steps = argument(7) == "step";
+  if (argument(8) == "same-batch") determinism = Determinism::SameBatch;
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   try {
     bench(argv[1], cpu);

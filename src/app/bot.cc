@@ -14,8 +14,9 @@ Bot open_bot(const fs::path& workspace, Config& config, WhichModel which, Report
   use_bot_record(workspace, config);
   const fs::path base = resolve_model(config.text("model"), IfAbsent::Refuse, reporter);
   const Cpu cpu = detect_cpu();
-  bot.model = which == WhichModel::Base ? load_local_model(base, cpu)
-                                        : load_tuned(base, *bot.db, workspace / "runs", cpu, reporter);
+  const EngineOptions options = engine_options(config);
+  bot.model = which == WhichModel::Base ? load_local_model(base, cpu, options)
+                                        : load_tuned(base, *bot.db, workspace / "runs", cpu, options, reporter);
   if (bot.db) bot.sources = std::make_unique<SourceFinder>(*bot.db);
   return bot;
 }

@@ -65,7 +65,8 @@ StageReport run_evaluate(PipelineContext& c) {
   const fs::path run = finished_train_run(c.workspace.db(), c.workspace.runs());
   EvaluateOptions options = evaluate_options(c.config, c.workspace.folder());
   options.training_metrics = run / "metrics.jsonl";
-  const auto tuned = load_tuned(c.models.base_path(), c.workspace.db(), c.workspace.runs(), c.models.cpu(), c.reporter);
+  const auto tuned = load_tuned(c.models.base_path(), c.workspace.db(), c.workspace.runs(), c.models.cpu(),
+                                c.models.options(), c.reporter);
   WithoutNotes reporter(c.reporter);
   return evaluate(c.workspace, options, c.models.base(), *tuned, reporter);
 }

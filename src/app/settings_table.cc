@@ -17,6 +17,10 @@ constexpr Setting kSettings[] = {
     {"threads", Integer, "0", 0, 1024, "", "Threads to use; 0: all cores this process may use"},
     {"compute", Choice, "auto", 0, 0, "auto|f32|bf16",
      "Matrix products: bf16 where the processor has AMX or AVX512-BF16, else f32"},
+    {"infer.deterministic", Switch, "true", 0, 0, "",
+     "An answer is the same, bit by bit, whatever else is computed beside it; false: only the same batch gives the "
+     "same "
+     "bits"},
     {"budget", Text, "", 0, 0, "",
      "Time that build may take, e.g. 20m; wordings and steps are scaled to fit; empty: no limit"},
     {"bot.max_tokens", Integer, "128", 8, 1024, "", "Longest answer that ask and chat give, in tokens"},

@@ -10,22 +10,27 @@
 
 namespace faqsmith {
 
+EngineOptions engine_options(const Config& config) {
+  return {.determinism = config.on("infer.deterministic") ? Determinism::AnyBatch : Determinism::SameBatch};
+}
+
 ModelShelf::ModelShelf(const Config& config, Reporter& reporter)
     : reporter_(reporter),
       cpu_(detect_cpu()),
+      options_(engine_options(config)),
       base_path_(resolve_model(config.text("model"), IfAbsent::Pull, reporter)),
       teacher_path_(config.text("teacher").empty() ? base_path_
                                                    : resolve_model(config.text("teacher"), IfAbsent::Pull, reporter)) {}
 
 LocalModel& ModelShelf::base() {
-  if (!base_) base_ = load_local_model(base_path_, cpu_);
+  if (!base_) base_ = load_local_model(base_path_, cpu_, options_);
   return *base_;
 }
 
 LocalModel& ModelShelf::teacher() {
   std::error_code error;
   if (fs::equivalent(teacher_path_, base_path_, error)) return base();
-  if (!teacher_) teacher_ = load_local_model(teacher_path_, cpu_);
+  if (!teacher_) teacher_ = load_local_model(teacher_path_, cpu_, options_);
   return *teacher_;
 }
 
@@ -35,7 +40,7 @@ void ModelShelf::drop() {
 }
 
 std::unique_ptr<LocalModel> load_tuned(const fs::path& base, Database& db, const fs::path& runs, const Cpu& cpu,
-                                       Reporter& reporter) {
+                                       const EngineOptions& options, Reporter& reporter) {
   const fs::path run = finished_train_run(db, runs);
   const Manifest trained = read_run_manifest(run, reporter);
   ModelFile file = load_model(base);
@@ -46,7 +51,7 @@ std::unique_ptr<LocalModel> load_tuned(const fs::path& base, Database& db, const
   }
   (void)load_checkpoint_into(file.weights, run, reporter);
   const std::string id = fmt::format("{}+{}", model_id(file.name, file.sha256), run.filename().string());
-  return std::make_unique<LocalModel>(std::move(file.weights), std::move(file.tokenizer), id, cpu);
+  return std::make_unique<LocalModel>(std::move(file.weights), std::move(file.tokenizer), id, cpu, options);
 }
 
 }  // namespace faqsmith

@@ -12,12 +12,15 @@
 
 namespace faqsmith {
 
+[[nodiscard]] EngineOptions engine_options(const Config& config);
+
 class ModelShelf {
  public:
   // Keeps references. Nothing is loaded, but the base model's file is looked up (and fetched, if it is the default one
   // and absent). Throws Error(User) if there is no such file.
   ModelShelf(const Config& config, Reporter& reporter);
   [[nodiscard]] const Cpu& cpu() const { return cpu_; }
+  [[nodiscard]] const EngineOptions& options() const { return options_; }
   [[nodiscard]] const fs::path& base_path() const { return base_path_; }
   [[nodiscard]] const fs::path& teacher_path() const { return teacher_path_; }
   [[nodiscard]] LocalModel& base();
@@ -27,6 +30,7 @@ class ModelShelf {
  private:
   Reporter& reporter_;
   Cpu cpu_;
+  EngineOptions options_;
   fs::path base_path_, teacher_path_;
   std::unique_ptr<LocalModel> base_, teacher_;
 };
@@ -34,6 +38,6 @@ class ModelShelf {
 // The base model with the workspace's last finished training applied. Throws Error(User) if nothing was trained, or if
 // it was trained from another base model than the one that is set.
 [[nodiscard]] std::unique_ptr<LocalModel> load_tuned(const fs::path& base, Database& db, const fs::path& runs,
-                                                     const Cpu& cpu, Reporter& reporter);
+                                                     const Cpu& cpu, const EngineOptions& options, Reporter& reporter);
 
 }  // namespace faqsmith

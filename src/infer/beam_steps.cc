@@ -33,7 +33,7 @@ std::vector<NextToken> likeliest(std::span<const float> logits, std::size_t n) {
 }
 
 void prepare(const std::vector<TokenId>& prompt, Beam& beam) {
-  beam.sequence = {.tokens = prompt};
+  beam.sequence = {.tokens = prompt, .n_prompt = prompt.size()};
   beam.sequence.tokens.insert(beam.sequence.tokens.end(), beam.text.tokens.begin(), beam.text.tokens.end());
   beam.sequence.n_total = beam.sequence.tokens.size();
   beam.sequence.first_logit = beam.sequence.n_total - 1;

@@ -7,9 +7,11 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 namespace faqsmith {
 
@@ -126,13 +128,18 @@ namespace {
 
 using State = ByteAutomaton::State;
 using StateSet = std::vector<ByteNfa::State>;  // sorted
+struct HashOfSet {
+  std::size_t operator()(const StateSet& set) const {
+    return hash64({reinterpret_cast<const char*>(set.data()), set.size() * sizeof(set[0])});
+  }
+};
 
 }  // namespace
 
 ByteAutomaton::ByteAutomaton(const ByteNfa& nfa, ByteNfa::State start, ByteNfa::State accept, AutomatonBudget& budget) {
   AutomatonBuilder builder;
-  std::map<StateSet, State> known;
-  std::vector<const StateSet*> sets;  // keys of `known`, by state
+  std::unordered_map<StateSet, State, HashOfSet> known;  // by hash: an order would compare long sets many times
+  std::vector<const StateSet*> sets;                     // keys of `known`, by state
   std::vector<std::uint32_t> seen(nfa.nodes_.size(), 0);
   std::uint32_t round = 0;
   const auto name_of = [&](StateSet set) {

@@ -11,7 +11,7 @@ namespace faqsmith {
 // What all automata of one grammar may cost together. Throws Error(User) that begins with `place` when it is spent.
 struct AutomatonBudget {
   static constexpr std::int64_t kMaxStates = 200'000;    // of all deterministic automata
-  static constexpr std::int64_t kMaxWork = 20'000'000;   // transitions looked at while they are built
+  static constexpr std::int64_t kMaxWork = 10'000'000;   // transitions looked at while they are built
   static constexpr std::int64_t kMaxBuilding = 200'000;  // states of one nondeterministic automaton
   std::int64_t states = kMaxStates, work = kMaxWork;
   std::string place = {};  // what is being compiled: begins the error's sentence

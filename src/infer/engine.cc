@@ -22,6 +22,7 @@ ForwardLimits forward_limits(const LlamaConfig& config, Compute compute, const E
   ForwardLimits limits;
   limits.max_rows = std::max(options.step_rows, options.max_sequences);
   limits.max_logit_rows = std::max(128, options.max_sequences);
+  limits.determinism = options.determinism;
   limits.max_positions = options.max_context_tokens == 0
                              ? config.max_positions
                              : std::min<std::int64_t>(options.max_context_tokens, config.max_positions);
@@ -173,10 +174,11 @@ std::vector<GenerateResult> Engine::generate(const std::vector<GenerateJob>& job
   return results;
 }
 
-std::vector<Openings> Engine::openings(const std::vector<std::vector<TokenId>>& prompts,
-                                       const OpeningsOptions& options) {
+std::vector<Openings> Engine::openings(const std::vector<std::vector<TokenId>>& prompts, const OpeningsOptions& options,
+                                       Prefixes prefixes) {
   Impl& s = *impl_;
-  s.start_fresh();
+  if (prefixes == Prefixes::Fresh || s.options.determinism == Determinism::SameBatch || !s.kept) s.start_fresh();
+  s.kept = false;
   std::vector<Openings> found =
       search_openings(prompts, options, s.tokenizer, *s.forward, s.scheduler, s.options.max_sequences);
   s.kept = true;

@@ -21,6 +21,7 @@ struct EngineOptions {
   std::size_t kv_cache_bytes = std::size_t{1} << 30;  // taken as it is needed
   int max_context_tokens = 0;                         // 0 = the model's
   WeightForm weights = WeightForm::Packed;
+  Determinism determinism = Determinism::AnyBatch;
   StepTimes* times = nullptr;  // benchmarks: where to add up what steps cost; outlives the engine
 };
 
@@ -34,6 +35,7 @@ struct GenerateJob {
   std::vector<std::string> stop = {};                // the reply ends before the first of these; ignored with a grammar
   std::shared_ptr<const Grammar> grammar = nullptr;  // may be null
   AtEnd at_end = AtEnd::Stop;
+  std::size_t n_opening = 0;  // tokens at the prompt's end that openings() found: the reply's first ones
 };
 
 enum class EndedBy { EndOfTurn, StopString, Grammar, Limit, Caller, Failure };
@@ -77,9 +79,9 @@ class Engine {
                                                      const GenerateCallbacks& callbacks,
                                                      Prefixes prefixes = Prefixes::Fresh);
   // The likeliest openings of each prompt's reply. Their keys and values stay in the cache for a following Kept call
-  // that completes them.
+  // that completes them. Kept: prefixes of earlier Kept calls are reused where that changes no byte (AnyBatch).
   [[nodiscard]] std::vector<Openings> openings(const std::vector<std::vector<TokenId>>& prompts,
-                                               const OpeningsOptions& options);
+                                               const OpeningsOptions& options, Prefixes prefixes = Prefixes::Fresh);
   // The likeliest whole replies of each prompt, all with the same options. Throws Error(User) for bad options.
   [[nodiscard]] std::vector<BestReplies> best_replies(const std::vector<std::vector<TokenId>>& prompts,
                                                       const BestRepliesOptions& options);

@@ -290,7 +290,7 @@ TEST_F(EngineTest, GrammarRepliesParseInABatch) {
 
 TEST_F(EngineTest, AKeptConversationIsNotComputedAgain) {
   Rng rng(20);
-  const auto one = engine();
+  const auto one = engine({.determinism = Determinism::SameBatch});
   auto prompt = random_prompt(100, rng);
   const auto first = one->generate({greedy(prompt, 30)}, {}, Engine::Prefixes::Kept)[0];
   prompt.insert(prompt.end(), first.tokens.begin(), first.tokens.end());

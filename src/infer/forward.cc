@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "infer/alike_rows.h"
 #include "model/rope_scaling.h"
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
@@ -67,6 +68,7 @@ class Forward final : public ForwardPass {
     weights.head().release_pages();
     final_norm_ = std::move(weights.final_norm);
     embedding_ = std::move(weights.embedding);
+    if (limits_.determinism == Determinism::AnyBatch) tile_rows_ = choose_tile_rows();
     allocate_buffers();
   }
 
@@ -84,8 +86,19 @@ class Forward final : public ForwardPass {
   }
 
  private:
+  // By trial of each kind of product; layers have one shape.
+  std::int64_t choose_tile_rows() {
+    std::int64_t rows = tile_rows_for<T, float>(cpu_, head_);
+    for (auto linear : {&InferLayer::qkv, &InferLayer::o, &InferLayer::gate_up, &InferLayer::down}) {
+      const auto packed = std::find_if(layers_.begin(), layers_.end(),
+                                       [&](const InferLayer& layer) { return !(layer.*linear).is_quantised(); });
+      if (packed != layers_.end()) rows = std::max(rows, tile_rows_for<T, T>(cpu_, (*packed).*linear));
+    }
+    return rows;
+  }
   void allocate_buffers() {
-    const std::int64_t m = limits_.max_rows;
+    const auto whole_tiles = [](std::int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; };
+    const std::int64_t m = whole_tiles(limits_.max_rows), m_logits = whole_tiles(limits_.max_logit_rows);
     residual_ = Buffer<float>({m, config_.hidden_size});
     hidden_ = Buffer<T>({m, config_.hidden_size});
     delta_ = Buffer<T>({m, config_.hidden_size});
@@ -93,8 +106,8 @@ class Forward final : public ForwardPass {
     attention_ = Buffer<T>({m, heads_.q_width()});
     gate_up_ = Buffer<T>({m, 2 * config_.intermediate_size});
     mlp_ = Buffer<T>({m, config_.intermediate_size});
-    gathered_ = Buffer<T>({limits_.max_logit_rows, config_.hidden_size});
-    logits_ = Buffer<float>({limits_.max_logit_rows, config_.vocab_size});
+    gathered_ = Buffer<T>({m_logits, config_.hidden_size});
+    logits_ = Buffer<float>({m_logits, config_.vocab_size});
     slabs_.resize(static_cast<std::size_t>((limits_.n_pages + kSlabPages - 1) / kSlabPages));
   }
 
@@ -138,6 +151,7 @@ class Forward final : public ForwardPass {
   Buffer<float> logits_;                                        // [max_logit_rows, vocab]
   std::vector<std::int32_t> logit_rows_;
   std::int64_t n_rows_ = 0;
+  std::int64_t tile_rows_ = 0;     // of a product; 0 = all rows at once
   std::vector<T*> base_;           // pages of all sequences, layer 0
   std::vector<T*> keys_, values_;  // the same for one layer
   std::vector<KvPages<T>> sequences_;
@@ -171,7 +185,7 @@ std::span<const KvPages<T>> Forward<T>::pages_of_layer(std::int64_t layer) {
 template <class T>
 void Forward<T>::linear(const InferLinear& w, In<T> x, Out<T> y) {
   const Timed timer = timed(&StepTimes::products);
-  w.multiply<T, T>(cpu_, x, y);
+  multiply_alike<T, T>(cpu_, w, x, y, tile_rows_);
 }
 
 template <class T>
@@ -269,7 +283,7 @@ Out<float> Forward<T>::logits(std::int64_t first, std::int64_t n) {
                                             .rows = {logit_rows_.data() + first, {n}},
                                             .y = first_rows(gathered_.out(), n)});
   const Timed timer = timed(&StepTimes::head);
-  head_.multiply<T, float>(cpu_, first_rows(gathered_.out(), n), first_rows(logits_.out(), n));
+  multiply_alike<T, float>(cpu_, head_, first_rows(gathered_.out(), n), first_rows(logits_.out(), n), tile_rows_);
   return first_rows(logits_.out(), n);
 }
 

@@ -16,12 +16,17 @@ namespace faqsmith {
 
 using PageId = std::int32_t;
 
+// What the bytes of a row may depend on. SameBatch: the last bits also on what else is in the step. AnyBatch: on the
+// row's own sequence alone (for one number of threads).
+enum class Determinism { SameBatch, AnyBatch };
+
 struct ForwardLimits {
   std::int64_t max_rows = 512;       // of one step
   std::int64_t max_logit_rows = 64;  // of one logits() call
   std::int64_t max_positions = 0;    // 0 = the model's
   std::int64_t n_pages = 0;          // of the cache; memory is taken when a page is first used
   std::int64_t page_rows = 16;       // tokens a page
+  Determinism determinism = Determinism::SameBatch;
 };
 
 // One step. Rows of one sequence are neighbours, positions rising.

@@ -70,6 +70,12 @@ template void InferLinear::multiply(Cpu&, In<float>, Out<float>) const;
 template void InferLinear::multiply(Cpu&, In<bf16>, Out<bf16>) const;
 template void InferLinear::multiply(Cpu&, In<bf16>, Out<float>) const;
 
+std::int64_t InferLinear::n_in() const {
+  return is_quantised() ? blocks_.n_in() : packed_.n_in();
+}
+std::int64_t InferLinear::n_out() const {
+  return is_quantised() ? blocks_.n_out() : packed_.n_out();
+}
 std::size_t InferLinear::bytes() const {
   return is_quantised() ? blocks_.bytes() : packed_.bytes();
 }

@@ -29,6 +29,8 @@ class InferLinear {
   template <class T, class Y>
   void multiply(Cpu& cpu, In<T> x, Out<Y> y) const;
 
+  [[nodiscard]] std::int64_t n_in() const;
+  [[nodiscard]] std::int64_t n_out() const;  // of all parts together
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] bool is_quantised() const { return !blocks_.empty(); }
 

@@ -45,6 +45,7 @@ Reply::Reply(const GenerateJob& job, std::size_t index, const Tokenizer& tokeniz
       max_tokens_(n_tokens_allowed(job, max_context)),
       sampler_(job.sampling, tokenizer.vocab_size()) {
   sequence.first_logit = job.prompt.size() - 1;
+  sequence.n_prompt = job.prompt.size() - std::min(job.n_opening, job.prompt.size());
   sequence.n_total = job.prompt.size() + static_cast<std::size_t>(max_tokens_) - 1;  // the last token is never fed
   for (TokenId id : job.prompt) {
     if (id < 0 || id >= tokenizer.vocab_size()) {

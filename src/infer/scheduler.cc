@@ -13,7 +13,8 @@ namespace faqsmith {
 Scheduler::Scheduler(ForwardPass& forward)
     : forward_(forward),
       tree_(forward.limits().n_pages, forward.limits().page_rows),
-      page_rows_(static_cast<std::size_t>(forward.limits().page_rows)) {}
+      page_rows_(static_cast<std::size_t>(forward.limits().page_rows)),
+      alone_(forward.limits().determinism == Determinism::AnyBatch) {}
 
 std::size_t Scheduler::n_pages_for(std::size_t tokens) const {
   return (tokens + page_rows_ - 1) / page_rows_;
@@ -35,8 +36,18 @@ std::string Scheduler::obstacle(const Sequence& sequence) const {
   return "";
 }
 
+std::vector<TokenId> Scheduler::keys_of(const Sequence& sequence, std::size_t first, std::size_t n) const {
+  constexpr TokenId kOfReply = TokenId{1} << 30;  // no vocabulary is as large
+  std::vector<TokenId> keys(sequence.tokens.begin() + static_cast<std::ptrdiff_t>(first),
+                            sequence.tokens.begin() + static_cast<std::ptrdiff_t>(first + n));
+  if (!alone_) return keys;
+  for (std::size_t i = 0; i < n; ++i) keys[i] |= first + i >= sequence.n_prompt ? kOfReply : 0;
+  return keys;
+}
+
 bool Scheduler::admit(Sequence& sequence) {
-  auto match = tree_.find(sequence.tokens, sequence.first_logit, step_);
+  if (sequence.n_prompt == Sequence::npos) sequence.n_prompt = sequence.tokens.size();
+  auto match = tree_.find(keys_of(sequence, 0, sequence.tokens.size()), sequence.first_logit, step_);
   for (auto node : match.nodes) tree_.acquire(node);
   if (match.partial >= 0) tree_.acquire(match.partial);
   const auto forget_partial = [&] {
@@ -70,7 +81,7 @@ bool Scheduler::admit(Sequence& sequence) {
 void Scheduler::share_new_pages(Sequence& sequence) {
   const std::size_t n_whole = std::min(sequence.tokens.size(), sequence.n_total) / page_rows_;
   for (std::size_t i = sequence.nodes.size(); i < n_whole; ++i) {
-    const auto tokens = std::span<const TokenId>(sequence.tokens).subspan(i * page_rows_, page_rows_);
+    const auto tokens = keys_of(sequence, i * page_rows_, page_rows_);
     const auto parent = i == 0 ? PrefixTree::kRoot : sequence.nodes.back();
     if (tree_.child(parent, tokens) >= 0) return;  // its logits are wanted, so it is computed again, privately
     sequence.nodes.push_back(tree_.add(parent, tokens, sequence.pages[i]));
@@ -100,7 +111,10 @@ void Scheduler::plan_rows(Sequence& sequence, std::size_t n) {
     }
     batch_.ids.push_back(sequence.tokens[position]);
     batch_.positions.push_back(static_cast<std::int32_t>(position));
-    batch_.rows.push_back({.sequence = index, .n_keys = static_cast<std::int32_t>(position + 1)});
+    const auto path = position < sequence.n_prompt ? AttentionPath::Block : AttentionPath::Single;
+    batch_.rows.push_back({.sequence = index,
+                           .n_keys = static_cast<std::int32_t>(position + 1),
+                           .path = alone_ ? path : AttentionPath::ByRun});
   }
   sequence.n_cached += n;
   for (std::size_t i = 0; i < sequence.nodes.size() && (i + 1) * page_rows_ <= sequence.n_cached; ++i) {
@@ -134,7 +148,7 @@ void Scheduler::donate_pages(Sequence& sequence, Pages pages) {
       pages == Pages::Keep ? sequence.n_cached : std::min(sequence.first_logit + 1, sequence.n_cached);
   for (std::size_t i = sequence.nodes.size(); i * page_rows_ < end; ++i) {
     const std::size_t n = std::min(page_rows_, sequence.n_cached - i * page_rows_);
-    const auto tokens = std::span<const TokenId>(sequence.tokens).subspan(i * page_rows_, n);
+    const auto tokens = keys_of(sequence, i * page_rows_, n);
     const auto parent = i == 0 ? PrefixTree::kRoot : sequence.nodes.back();
     if (tree_.child(parent, tokens) >= 0) return;
     sequence.nodes.push_back(tree_.add(parent, tokens, sequence.pages[i]));

@@ -16,6 +16,10 @@ struct Sequence {
   std::vector<TokenId> tokens;  // known so far: the prompt, then what generation appends
   std::size_t first_logit = 0;  // logits are wanted from this token on (those of token i predict token i + 1)
   std::size_t n_total = 0;      // tokens that may be fed in all; more than these in `tokens` are never fed
+  // Tokens before the reply; the others are computed one by one, as decoding does. npos: all that are known at
+  // admission.
+  static constexpr std::size_t npos = SIZE_MAX;
+  std::size_t n_prompt = npos;
   // The scheduler's own:
   std::size_t n_cached = 0;  // tokens whose keys and values are in the cache after the planned step
   std::vector<PageId> pages = {};
@@ -51,6 +55,9 @@ class Scheduler {
   [[nodiscard]] std::size_t n_pages_for(std::size_t tokens) const;
   [[nodiscard]] std::size_t n_left(const Sequence& sequence) const;
   [[nodiscard]] bool shared_pages_ready(Sequence& sequence) const;
+  // What the tree knows a sequence's tokens by, [first, first + n): where bytes must not depend on the batch, a token
+  // of a reply is another one than the same token of a prompt, because its sums were taken in another order.
+  [[nodiscard]] std::vector<TokenId> keys_of(const Sequence& sequence, std::size_t first, std::size_t n) const;
   void share_new_pages(Sequence& sequence);
   void donate_pages(Sequence& sequence, Pages pages);
   void plan_rows(Sequence& sequence, std::size_t n);
@@ -58,6 +65,7 @@ class Scheduler {
   ForwardPass& forward_;
   PrefixTree tree_;
   std::size_t page_rows_;
+  bool alone_;                 // a row's bytes may depend on its own sequence only
   std::int64_t reserved_ = 0;  // pages promised to admitted sequences and not yet taken
   std::int64_t step_ = 1;
   std::int64_t n_rows_computed_ = 0, n_rows_shared_ = 0;

@@ -85,9 +85,8 @@ struct NBest {
 class ChatModel {
  public:
   virtual ~ChatModel() = default;
-  // Replies in the order of the requests; each depends only on its own request (batching may change the last bits of a
-  // bf16 sum, so byte equality holds for the same batch). on_done(i) is called as each request finishes, in any order,
-  // from the calling thread.
+  // Replies in the order of the requests; each depends only on its own request. on_done(i) is called as each request
+  // finishes, in any order, from the calling thread.
   [[nodiscard]] virtual std::vector<ChatReply> generate(const std::vector<ChatRequest>& requests,
                                                         const std::function<void(std::size_t done)>& on_done = {}) = 0;
   // For each request up to n different answers: the greedy one first, then the likeliest other openings, each finished

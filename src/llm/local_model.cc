@@ -175,7 +175,9 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
     prompts.push_back(prompt_or_nothing(*template_, request.messages, failures[prompts.size()]));
     wanted.length = std::max(1, std::min(wanted.length, request.sampling.max_tokens));
   }
-  const std::vector<Openings> openings = engine_->openings(prompts, wanted);
+  // One request is a turn of a conversation, whose earlier turns may still be in the cache.
+  const auto prefixes = requests.size() == 1 ? Engine::Prefixes::Kept : Engine::Prefixes::Fresh;
+  const std::vector<Openings> openings = engine_->openings(prompts, wanted, prefixes);
   std::vector<std::vector<Candidate>> out(requests.size());
   std::vector<GenerateJob> jobs;
   struct Place {
@@ -193,6 +195,7 @@ std::vector<std::vector<Candidate>> LocalModel::candidates(const std::vector<Cha
       if (opening.ended || room <= 0) continue;
       GenerateJob job{.prompt = prompts[i], .max_tokens = room};
       job.prompt.insert(job.prompt.end(), opening.tokens.begin(), opening.tokens.end());
+      job.n_opening = opening.tokens.size();
       jobs.push_back(std::move(job));
       places.push_back({i, out[i].size() - 1});
       ++left[i];

@@ -19,7 +19,8 @@ class LocalModel final : public ChatModel {
              const EngineOptions& options = {});
   ~LocalModel() override;
 
-  // generate() and score() give the same bytes for the same list of requests, thread count and options. A request that
+  // generate() and score() give the same bytes for the same requests, thread count and options, whatever else is in the
+  // list (Determinism::AnyBatch) or for the same list (SameBatch). A request that
   // cannot run (too long, bad option, bad schema) fails alone, with the reason in ChatReply::failure or Score::failure.
   // Ctrl-C throws Interrupted between two steps.
   [[nodiscard]] std::vector<ChatReply> generate(const std::vector<ChatRequest>& requests,

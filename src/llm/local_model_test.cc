@@ -18,7 +18,8 @@ namespace {
 constexpr const char* kSchema =
     R"({"type":"object","properties":{"question":{"type":"string","maxLength":80}},"required":["question"]})";
 
-std::unique_ptr<LocalModel> tiny_model(const EngineOptions& options = {}, const std::string& chat_template = "") {
+std::unique_ptr<LocalModel> tiny_model(const EngineOptions& options = {}, const std::string& chat_template = "",
+                                       std::int64_t context = 256) {
   TokenizerSpec spec = tiny_tokenizer_spec();
   if (!chat_template.empty()) spec.chat_template = chat_template;
   LlamaConfig config;
@@ -28,7 +29,7 @@ std::unique_ptr<LocalModel> tiny_model(const EngineOptions& options = {}, const 
   config.n_heads = config.n_kv_heads = 2;
   config.head_dim = 16;
   config.vocab_size = static_cast<std::int64_t>(spec.tokens.size());
-  config.max_positions = 256;
+  config.max_positions = context;
   return std::make_unique<LocalModel>(random_weights(config, 3), std::move(spec), "tiny", Cpu{}, options);
 }
 
@@ -102,6 +103,28 @@ TEST(LocalModel, StreamingGivesTheTextOfGenerate) {
   const auto streamed = model->stream(request, [&](std::string_view piece) { return text += piece, true; });
   EXPECT_EQ(text, streamed.text);
   EXPECT_EQ(streamed.text, model->generate({request})[0].text);
+}
+
+TEST(LocalModel, TurnsOfAChatDoNotComputeEarlierTurnsAgain) {
+  for (const int n : {1, 4}) {
+    const auto model = tiny_model({}, "", 2048);
+    std::vector<Message> messages = {{Role::System, "You answer questions about pumps and valves, briefly."}};
+    std::int64_t before = 0;
+    for (int turn = 0; turn < 6; ++turn) {
+      messages.push_back({Role::User, "question number " + std::to_string(turn) + ": what is it?"});
+      const ChatRequest request{.messages = messages, .sampling = {.max_tokens = 10}};
+      const auto computed = model->engine().scheduler().n_rows_computed();
+      ChatReply reply = n == 1 ? model->stream(request, {}) : model->candidates({request}, n)[0][0].reply;
+      const auto rows = model->engine().scheduler().n_rows_computed() - computed;
+      // The last answer and the new question, what is left of a page, and the new replies.
+      EXPECT_LE(rows, reply.n_prompt_tokens - before + 16 + n * (10 + 16 + 6)) << n << " " << turn;
+      if (turn >= 3) {
+        EXPECT_LT(rows, reply.n_prompt_tokens) << n << " " << turn;
+      }
+      before = reply.n_prompt_tokens;
+      messages.push_back({Role::Assistant, reply.text});
+    }
+  }
 }
 
 TEST(LocalModel, CandidatesBeginWithTheGreedyReplyAndDiffer) {

@@ -19,10 +19,19 @@ struct KvPages {
   std::span<T* const> values;
 };
 
+// In which order a row's sums are taken. ByRun is the fastest: rows that stand beside each other share their loads, so
+// the last bits depend on how many there are. With the others a row's result depends on the row alone.
+enum class AttentionPath : std::uint8_t {
+  ByRun,
+  Block,  // through blocks: many rows of one sequence
+  Single  // a row by itself: decoding
+};
+
 // What a row of the batch belongs to. Rows of one sequence should be neighbours: they are then computed together.
 struct CacheRow {
   std::int32_t sequence = 0;  // index into `sequences`
   std::int32_t n_keys = 0;    // keys that this row sees, its own included (its position + 1)
+  AttentionPath path = AttentionPath::ByRun;
 };
 
 // Copies each row's k and v to position n_keys - 1 of its sequence.

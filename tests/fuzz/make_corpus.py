@@ -119,7 +119,7 @@ def main():
     (folder / "hf_config" / "index").write_text(json.dumps(index))
     for i, text in enumerate(GRAMMARS):  # what fuzz_grammar.cc expects: a kind, the length of the text, both
         made, walk = text
-        (folder / "grammar" / str(i)).write_bytes(bytes([made[0] == "{"]) + len(made).to_bytes(2, "little") + made.encode() + walk.encode())
+        (folder / "grammar" / str(i)).write_bytes(bytes([made[0] == "{"]) + len(made.encode()).to_bytes(2, "little") + made.encode() + walk.encode())
     for choice, text in enumerate(DOCUMENTS):
         (folder / "documents" / str(choice)).write_bytes(bytes([choice]) + text.encode())
 

@@ -17,6 +17,7 @@ struct CacheHead {
   std::int64_t begin, end;  // rows of the batch
   std::int64_t n_keys;      // the most that one of them sees
   std::int64_t kv_head;
+  AttentionPath path;
 };
 
 [[nodiscard]] bool can_attend(const Heads& heads);  // AMX is there, head_dim is a multiple of 32, no window

@@ -21,6 +21,7 @@ struct Run {
   std::int64_t begin = 0, end = 0;  // rows of the batch
   std::int64_t n_keys = 0;          // one past the last key that one of them sees
   std::int64_t first_key = 0;       // the first that one of them sees
+  AttentionPath path = AttentionPath::ByRun;
 };
 
 // Runs of at most max_rows rows, so that a long prompt is several pieces of work.
@@ -28,9 +29,10 @@ std::vector<Run> find_runs(std::span<const CacheRow> rows, const Heads& heads, s
   std::vector<Run> runs;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(rows.size()); ++i) {
     const CacheRow& row = rows[static_cast<std::size_t>(i)];
-    if (runs.empty() || runs.back().end - runs.back().begin == max_rows ||
+    if (runs.empty() || runs.back().end - runs.back().begin == max_rows || row.path == AttentionPath::Single ||
+        rows[static_cast<std::size_t>(i - 1)].path != row.path ||
         rows[static_cast<std::size_t>(i - 1)].sequence != row.sequence) {
-      runs.push_back({i, i, 0, heads.first_key(row.n_keys - 1)});
+      runs.push_back({i, i, 0, heads.first_key(row.n_keys - 1), row.path});
     }
     runs.back().end = i + 1;
     runs.back().n_keys = std::max<std::int64_t>(runs.back().n_keys, row.n_keys);
@@ -222,7 +224,7 @@ void attend_in_pieces(const CachedAttention<bf16>& op, const std::vector<Run>& r
   const std::int64_t n_heads = op.heads.n_kv_heads, n = static_cast<std::int64_t>(runs.size()) * n_heads;
   const auto item = [&](std::int64_t i) {
     const Run& run = runs[static_cast<std::size_t>(i / n_heads)];
-    return amx::CacheHead{run.begin, run.end, run.n_keys, i % n_heads};
+    return amx::CacheHead{run.begin, run.end, run.n_keys, i % n_heads, run.path};
   };
   const std::int64_t pieces = std::min<std::int64_t>(n, kPiecesAThread * n_threads());
   parallel_each(pieces, [&](std::int64_t piece) {
@@ -247,12 +249,12 @@ void run(Cpu&, const CachedAttention<T>& op) {
   parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
     if constexpr (sizeof(T) == 2) {
-      if (tiles) return amx::attend(op, {work.run.begin, work.run.end, work.run.n_keys, work.kv_head});
+      if (tiles) return amx::attend(op, {work.run.begin, work.run.end, work.run.n_keys, work.kv_head, work.run.path});
     }
     const Work<T>* const at = &work;
     with_best_isa([=](auto width) KERNEL_LAMBDA {
       Scratch scratch(scratch_floats(at->n_keys(), at->op.heads.head_dim));
-      if (at->n_queries() <= 8) {
+      if (at->n_queries() <= 8 && at->run.path != AttentionPath::Block) {
         short_run(*at, scratch);
       } else {
         long_run(width, *at, scratch);

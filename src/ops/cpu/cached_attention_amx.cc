@@ -131,7 +131,7 @@ AMX_CODE void attend(const CachedAttention<bf16>& op, CacheHead item) {
   const Core core = take_core(scratch, item.n_keys, dim);
   const Groups groups = groups_of(op, item);
   Query queries[kQueryRows];
-  if (n_queries <= 16) {
+  if (n_queries <= 16 && item.path != AttentionPath::Block) {
     fill_queries(op, item, 0, n_queries, queries);
     return attend_few(core, groups, queries, n_queries, item.n_keys);
   }
