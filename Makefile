@@ -54,9 +54,9 @@ crash: test-deps ## the long campaigns: kill -9, failing writes, power loss, ful
 	@cmake --preset release >/dev/null && cmake --build $(RELEASE) -j $(JOBS) --target faqsmith io_faults -- --quiet
 	@tools/crash.sh
 
-fuzz: ## libFuzzer on each parser, FUZZ_SECONDS each (default 600)
+fuzz: ## libFuzzer on each parser until each has had FUZZ_RUNS (default 10,000,000); goes on where it was stopped
 	@tools/install_deps.sh fuzz
-	@tests/fuzz/run.sh $(or $(FUZZ_SECONDS),600)
+	@tests/fuzz/run.sh long $(or $(FUZZ_RUNS),10000000)
 
 clean: ## remove build/
 	rm -rf build

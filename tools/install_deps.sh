@@ -7,8 +7,8 @@ build=(g++ cmake ninja-build ccache pkg-config git make
   libdnnl-dev libsqlite3-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libxml2-dev libzip-dev
   libcmark-gfm-dev libcmark-gfm-extensions-dev libicu-dev libseccomp-dev libssl-dev libxxhash-dev libgtest-dev libgmock-dev)
 run=(poppler-utils python3 python3-pip python3-venv ca-certificates)
-test=(libbenchmark-dev clang-format-14 clang-tidy-14 fish zsh)
 fuzz=(clang)
+test=(libbenchmark-dev clang-format-14 clang-tidy-14 fish zsh "${fuzz[@]}")
 
 wanted=("${build[@]}" "${run[@]}")
 [ "${1:-}" = test ] && wanted+=("${test[@]}")

@@ -38,6 +38,9 @@ say "sanitized tests"
 pattern="^($(IFS='|'; echo "${sanitized[*]/_test/}"))\\."
 ctest --test-dir build/debug -j "$jobs" --output-on-failure --no-tests=error -R "$pattern" | tail -n 8
 
+say "a minute of fuzzing, all parsers together"
+JOBS=$jobs tests/fuzz/run.sh short 60
+
 say "all tests"
 ctest --test-dir build/release -j "$jobs" --output-on-failure --no-tests=error
 say "done"

@@ -32,6 +32,9 @@ TokenizerSpec tokenizer() {
   spec.pre = "smollm";
   for (int i = 0; i < 260; ++i) spec.tokens.push_back(fmt::format("<{}>", i));
   spec.token_types.assign(260, 1);
+  spec.tokens[3] = "<";
+  spec.tokens[4] = "1";
+  spec.tokens[5] = "<1";
   spec.merges = {"< 1"};
   spec.bos = 1;
   spec.eos = 2;

@@ -52,6 +52,12 @@ TokenizerSpec small_tokenizer() {
   return spec;
 }
 
+std::vector<std::string> plain_tokens(std::size_t n) {
+  std::vector<std::string> tokens;
+  for (std::size_t i = 0; i < n; ++i) tokens.push_back(fmt::format("t{}", i));
+  return tokens;
+}
+
 fs::path test_folder(const std::string& what) {
   const auto* test = testing::UnitTest::GetInstance()->current_test_info();
   fs::path folder = fs::path(testing::TempDir()) / fmt::format("faqsmith_{}_{}", what, test->name());

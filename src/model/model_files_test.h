@@ -10,7 +10,8 @@ namespace faqsmith {
 
 [[nodiscard]] LlamaConfig small_config(bool tied = true);  // two layers, 19 tokens
 [[nodiscard]] TokenizerSpec small_tokenizer();
-[[nodiscard]] fs::path test_folder(const std::string& what);  // made, of this test alone
+[[nodiscard]] std::vector<std::string> plain_tokens(std::size_t n);  // "t0", "t1" …
+[[nodiscard]] fs::path test_folder(const std::string& what);         // made, of this test alone
 
 // How load_model refuses the path, the same for each Residency: an Error(Input) with a hint. "accepted" if it does not.
 [[nodiscard]] std::string refusal_of(const fs::path& path);

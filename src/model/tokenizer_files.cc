@@ -57,7 +57,7 @@ class HfTokenizer {
     read_end_tokens();
     if (is_there(folder_ / "chat_template.jinja"))
       spec_.chat_template = read_file(folder_ / "chat_template.jinja", kMaxTemplateBytes);
-    try_out();
+    try_tokenizer(spec_, vocabulary_.string());
     return std::move(spec_);
   }
 
@@ -219,14 +219,6 @@ class HfTokenizer {
       const auto token = id.get<TokenId>();
       if (spec_.eos < 0) spec_.eos = token;
       if (token != spec_.eos) spec_.more_eos.push_back(token);
-    }
-  }
-
-  void try_out() const {
-    try {
-      (void)Tokenizer(spec_);
-    } catch (const Error& e) {
-      throw Error(e.kind(), fmt::format("{}: {}", vocabulary_.string(), e.what()), e.hint());
     }
   }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "model/tokenizer_parts.h"
 
 namespace faqsmith {
 namespace {
@@ -105,6 +106,7 @@ TokenizerSpec read_gguf_tokenizer(const GgufFile& file) {
   spec.add_bos = read_flag(file, "tokenizer.ggml.add_bos_token", bos_by_default);
   spec.add_eos = read_flag(file, "tokenizer.ggml.add_eos_token", false);
   if (const auto* chat = file.find<std::string>("tokenizer.chat_template")) spec.chat_template = *chat;
+  try_tokenizer(spec, file.file());
   return spec;
 }
 

@@ -95,4 +95,12 @@ TokenType type_of_added(const AddedTokenEntry& entry, bool text_is_normalized, c
   return kUserDefinedToken;
 }
 
+void try_tokenizer(const TokenizerSpec& spec, const std::string& file) {
+  try {
+    (void)Tokenizer(spec);
+  } catch (const Error& e) {
+    throw Error(e.kind(), fmt::format("{}: {}", file, e.what()), e.hint());
+  }
+}
+
 }  // namespace faqsmith

@@ -38,6 +38,9 @@ struct AddedTokenEntry {
 [[nodiscard]] TokenType type_of_added(const AddedTokenEntry& entry, bool text_is_normalized, const std::string& place,
                                       const TokenizerFile& file);
 
+// Refuses, in the file's name, what Tokenizer would not take.
+void try_tokenizer(const TokenizerSpec& spec, const std::string& file);
+
 [[nodiscard]] TokenizerSpec read_tokenizer_json(const fs::path& path);
 [[nodiscard]] TokenizerSpec read_tokenizer_model(const fs::path& path);
 

@@ -42,6 +42,8 @@ struct Float32Only {
   void operator()(const std::string& name, WeightMatrix& matrix) const { visit(name, matrix.values()); }
   void operator()(const std::string& name, const WeightMatrix& matrix) const { visit(name, matrix.values()); }
 };
+template <class Visit>
+Float32Only(const Visit&) -> Float32Only<Visit>;  // Clang 14 does not deduce aggregates by itself
 
 std::uint64_t sum_over_matrices(const Weights& weights, std::uint64_t (WeightMatrix::*bytes)() const) {
   std::uint64_t sum = (weights.embedding.*bytes)() + (weights.lm_head.*bytes)();

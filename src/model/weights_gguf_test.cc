@@ -79,7 +79,8 @@ struct Draft {
     out.add_float32("llama.attention.layer_norm_rms_epsilon", 1e-5f);
     out.add_float32("llama.rope.freq_base", 100000.0f);
     out.add_string("tokenizer.ggml.model", "gpt2");
-    out.add_strings("tokenizer.ggml.tokens", std::vector<std::string>(19, "t"));
+    out.add_string("tokenizer.ggml.pre", "smollm");
+    out.add_strings("tokenizer.ggml.tokens", plain_tokens(19));
   }
 };
 

@@ -166,7 +166,8 @@ struct Parts {
     out.add_uint32("llama.attention.head_count_kv", 2);
     out.add_float32("llama.attention.layer_norm_rms_epsilon", 1e-5f);
     out.add_string("tokenizer.ggml.model", "gpt2");
-    out.add_strings("tokenizer.ggml.tokens", std::vector<std::string>(n_tokens, "t"));
+    out.add_string("tokenizer.ggml.pre", "smollm");
+    out.add_strings("tokenizer.ggml.tokens", plain_tokens(n_tokens));
     out.add_int32s("tokenizer.ggml.token_type", std::vector<std::int32_t>(n_types, 1));
     out.add_uint32("tokenizer.ggml.eos_token_id", eos);
     extra_keys(out);

@@ -5,6 +5,7 @@
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import gguf
@@ -27,16 +28,21 @@ SHAPES = {
     "output_norm": (HIDDEN,),
 }
 
-DOCUMENTS = (  # in the order of fuzz_documents.cc
-    "<html lang=en><title>T</title><style>.h{display:none}</style><nav>x</nav><h1>1. A</h1><p class=h>b<p>c<br>d<ul><li>e</ul>"
+DOCUMENTS = {
+    "html": "<html lang=en><title>T</title><style>.h{display:none}</style><nav>x</nav><h1>1. A</h1><p class=h>b<p>c<br>d<ul><li>e</ul>"
     "<table><tr><th colspan=2>f<tr><td rowspan=2>g<td>h</table><details><summary>Q?</summary>A</details><dl><dt>i<dd>j</dl><pre>k</pre>",
-    "---\ntitle: x\n---\n# A\n\n- b\n  - c\n\n|d|e|\n|-|-|\n|f|g|\n\n> h\n\n```\ni\n```\n\n[j](k) **l** m[^1]\n\n[^1]: n\n",
-    "A\n===\n\nB\n\n1. c\nd-\ne\n\n    {code}\n\n- f\n\nG?\nh\n",
-    ".. |a| replace:: b\n\nC |a|\n=====\n\n*d* ``e`` `f <g>`_ [1]_\n\n- h\n\n  1. i\n\nj\n  k::\n\n    l\n\n:m: n\n\n-o  p\n\n.. note:: q\n\n"
+    "markdown": "---\ntitle: x\n---\n# A\n\n- b\n  - c\n\n|d|e|\n|-|-|\n|f|g|\n\n> h\n\n```\ni\n```\n\n[j](k) **l** m[^1]\n\n[^1]: n\n",
+    "text": "A\n===\n\nB\n\n1. c\nd-\ne\n\n    {code}\n\n- f\n\nG?\nh\n",
+    "word_xml": '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body><w:p><w:pPr><w:pStyle w:val="Heading1"/>'
+    '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr></w:pPr><w:r><w:rPr><w:b/><w:vanish/></w:rPr><w:t>a</w:t><w:tab/></w:r></w:p><w:tbl>'
+    '<w:tr><w:tc><w:tcPr><w:gridSpan w:val="2"/><w:vMerge/></w:tcPr><w:p><w:del><w:r><w:t>b</w:t></w:r></w:del></w:p></w:tc></w:tr></w:tbl><w:p><w:r>'
+    '<w:fldChar w:fldCharType="begin"/><w:instrText>TOC</w:instrText><w:fldChar w:fldCharType="separate"/><w:t>c</w:t><w:fldChar w:fldCharType="end"/>'
+    "</w:r></w:p></w:body></w:document>",
+    "rst": ".. |a| replace:: b\n\nC |a|\n=====\n\n*d* ``e`` `f <g>`_ [1]_\n\n- h\n\n  1. i\n\nj\n  k::\n\n    l\n\n:m: n\n\n-o  p\n\n.. note:: q\n\n"
     "+--+--+\n|r |s |\n+==+==+\n|t    |\n+--+--+\n\n== ==\nu  v\n== ==\nw  x\n== ==\n\n.. csv-table::\n\n  y,z\n\n.. list-table::\n\n  * - A\n\n.. [1] B\n",
-    '<page width="612" height="792"><line><word xMin="72" yMin="60" xMax="99" yMax="72">a-</word></line><line><word xMin="72" '
+    "pdf_boxes": '<page width="612" height="792"><line><word xMin="72" yMin="60" xMax="99" yMax="72">a-</word></line><line><word xMin="72" '
     'yMin="75" xMax="99" yMax="87">b &lt;</word></line></page></doc>',
-)
+}
 
 GRAMMARS = (
     ("(yes|no)( [a-z]{2,5}){0,3}[^\\d\\n]?", "yes abc"),
@@ -59,10 +65,10 @@ def model(path, kind, rng):
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(10000.0)
     writer.add_tokenizer_model("gpt2")
-    writer.add_token_list([f"<{i}>" for i in range(VOCAB)])
+    writer.add_token_list(["<0>", "<1>", "<", "1", "<1"])
     writer.add_token_types([1] * VOCAB)
     writer.add_token_merges(["< 1"])
-    writer.add_eos_token_id(2)
+    writer.add_eos_token_id(1)
     writer.add_bool("tokenizer.ggml.add_bos_token", False)
     for name, shape in SHAPES.items():
         values = rng.standard_normal(shape).astype(np.float32)
@@ -83,6 +89,7 @@ def tokenizers(folder):
 
     pieces = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256)), SPACE, "a", "b", "ab", SPACE + "a", SPACE * 2]
     (folder / "model").write_bytes(b"\0" + llama2_model_file(pieces))
+    (folder.parent / "sentencepiece" / "model").write_bytes(llama2_model_file(pieces[:3] + pieces[-6:]))
     scratch = folder.parent / "scratch"
     write_llama2_folder(scratch, pieces, "prepend")
     (folder / "byte_fallback").write_bytes(b"\1" + (scratch / "tokenizer.json").read_bytes())
@@ -92,8 +99,8 @@ def tokenizers(folder):
 
 def main():
     folder = Path(sys.argv[1])
-    for name in ("gguf", "model", "safetensors", "adapter_config", "chat_template", "tokenizer", "hf_config", "grammar", "documents"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    for target in Path(__file__).parent.glob("fuzz_*.cc"):
+        (folder / target.stem.removeprefix("fuzz_")).mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     for kind in ("F32", "BF16", "Q8_0", "Q4_0", "Q4_1"):
         path = folder / "model" / f"{kind}.gguf"
@@ -120,8 +127,12 @@ def main():
     for i, text in enumerate(GRAMMARS):  # what fuzz_grammar.cc expects: a kind, the length of the text, both
         made, walk = text
         (folder / "grammar" / str(i)).write_bytes(bytes([made[0] == "{"]) + len(made.encode()).to_bytes(2, "little") + made.encode() + walk.encode())
-    for choice, text in enumerate(DOCUMENTS):
-        (folder / "documents" / str(choice)).write_bytes(bytes([choice]) + text.encode())
+    with zipfile.ZipFile(folder / "docx" / "deflated", "w", zipfile.ZIP_DEFLATED) as deflated, zipfile.ZipFile(folder / "docx" / "stored", "w") as stored:
+        for archive in (deflated, stored):
+            archive.writestr("word/document.xml", DOCUMENTS["word_xml"])
+            archive.writestr("docProps/core.xml", '<a xmlns="http://purl.org/dc/elements/1.1/"><title>b</title></a>')
+    for target, text in DOCUMENTS.items():
+        (folder / target / "all").write_bytes(text.encode())
 
 
 if __name__ == "__main__":

@@ -1,23 +1,62 @@
 #!/bin/bash
-# Builds the fuzz targets with Clang, makes the seeds and runs each target for the given seconds (60 unless told).
+# Builds the fuzz targets with Clang, makes the seeds and runs every target under AddressSanitizer and UBSan.
+#   run.sh short [SECONDS]   all targets share the seconds (60 unless told): part of `make test`
+#   run.sh long [RUNS]       each target runs RUNS times in all (10,000,000 unless told), a minute each in turn; stopped and started
+#                            again, it goes on. build/fuzz/runs.log gets a line for each minute, build/fuzz/counts the sums.
 # A finding leaves its input in build/fuzz/findings and ends with exit code 1.
 set -euo pipefail
-seconds=${1:-60}
+mode=${1:-short}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build/fuzz
+turn=60 # seconds
 cmake -S "$root/tests/fuzz" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ >/dev/null
-targets=(gguf model safetensors adapter_config chat_template tokenizer hf_config grammar documents)
-cmake --build "$build" --target "${targets[@]/#/fuzz_}"
-"$("$root/tools/test_python.sh" test)" "$root/tests/fuzz/make_corpus.py" "$build/seeds"
-mkdir -p "$build/findings"
-status=0
-for target in "${targets[@]}"; do
+cmake --build "$build" -j "${JOBS:-$(nproc)}" -- --quiet
+mkdir -p "$build/findings" "$build/counts"
+"${FAQSMITH_PYTHON:-$("$root/tools/test_python.sh" test)}" "$root/tests/fuzz/make_corpus.py" "$build/seeds"
+targets=()
+for source in "$root"/tests/fuzz/fuzz_*.cc; do
+  name=$(basename "$source" .cc)
+  targets+=("${name#fuzz_}")
+done
+commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
+# Short inputs, a small quarantine and no stack for each allocation: several times the runs, the same checks.
+export ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=2:use_sigaltstack=0:detect_leaks=0 OMP_NUM_THREADS=1
+
+# run TARGET FLAG…: one libFuzzer process; adds to the sums and the log.
+run() {
+  local target=$1 log="$build/$1.log" before=$SECONDS status=0 runs
+  shift
   mkdir -p "$build/corpus/$target"
-  echo "== $target, $seconds s"
-  OMP_NUM_THREADS=1 "$build/fuzz_$target" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 \
-    -malloc_limit_mb=256 -timeout=10 -artifact_prefix="$build/findings/$target-" -print_final_stats=1 \
-    "$build/corpus/$target" "$build/seeds/$target" >"$build/$target.log" 2>&1 || status=1
-  grep -E "^(stat::number_of_executed_units|stat::average_exec_per_sec|stat::peak_rss_mb|SUMMARY|==)" "$build/$target.log" || true
-  grep -E "^#[0-9]+.*DONE" "$build/$target.log" | tail -1 || true
+  "$build/fuzz_$target" "$@" -max_len=2048 -reload=0 -detect_leaks=0 -rss_limit_mb=2048 -malloc_limit_mb=256 -timeout=10 \
+    -artifact_prefix="$build/findings/$target-" -print_final_stats=1 "$build/corpus/$target" "$build/seeds/$target" >"$log" 2>&1 || status=$?
+  runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+  runs=${runs:-0}
+  echo $(($(cat "$build/counts/$target" 2>/dev/null || echo 0) + runs)) >"$build/counts/$target"
+  printf '%s %s %-14s %9d runs in %4d s, %10d in all, exit %d\n' "$(date -u +%FT%TZ)" "$commit" "$target" "$runs" $((SECONDS - before)) \
+    "$(cat "$build/counts/$target")" "$status" | tee -a "$build/runs.log" ${FUZZ_LOG:+"$FUZZ_LOG"}
+  if [ "$status" -ne 0 ]; then
+    grep -E "^(SUMMARY|==.*ERROR|artifact_prefix)" "$log" || tail -3 "$log"
+    return 1
+  fi
+}
+
+status=0
+if [ "$mode" = short ]; then
+  seconds=$((${2:-60} / ${#targets[@]}))
+  for target in "${targets[@]}"; do
+    run "$target" -max_total_time=$((seconds > 0 ? seconds : 1)) -seed=1 || status=1
+  done
+  exit $status
+fi
+wanted=${2:-10000000}
+left=1
+while [ $left -gt 0 ] && [ $status -eq 0 ]; do
+  left=0
+  for target in "${targets[@]}"; do
+    todo=$((wanted - $(cat "$build/counts/$target" 2>/dev/null || echo 0)))
+    [ $todo -gt 0 ] || continue
+    run "$target" -max_total_time=$turn -runs=$todo || status=1
+    left=1
+  done
 done
 exit $status

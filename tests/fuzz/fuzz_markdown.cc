@@ -1,0 +1,7 @@
+// Any bytes as Markdown: read, never refused.
+#include "document_target.h"
+#include "ingest/markdown_reader.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return fuzz_document(data, size, faqsmith::read_markdown);
+}
