@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures faqsmith and writes docs/RESULTS.md: one section a part, each with its command, machine and commit.
 
-    tools/results.py [PART...]      parts: demo people gates llama parity bench crash tests; default: all
+    tools/results.py [PART...]      parts: demo people gates llama parity bench crash readers fuzzing tests; default: all
 
 Only the sections of the named parts are replaced. "llama" needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and
 FAQSMITH_LLAMA_EVALSET (their questions); without them it says so and leaves its section alone. On an idle machine."""
@@ -17,7 +17,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "RESULTS.md"
 BINARY = "build/release/faqsmith"
-PARTS = ("demo", "people", "gates", "llama", "parity", "bench", "crash", "tests")
+PARTS = ("demo", "people", "gates", "llama", "parity", "bench", "crash", "readers", "fuzzing", "tests")
 HEADER = """# Results
 
 What the claims of README.md rest on, written by `make results` (or `tools/results.py PART...`), each section by its own run.
@@ -118,6 +118,28 @@ def bench():
 
 def crash():
     return "make crash", fenced(shell("make crash"), re.compile(r"^== (kills|resume|faults|power|disk)|kills|differ|faults,|states|without room", re.IGNORECASE))
+
+
+def readers():
+    command = "FAQSMITH_PYTHON=$(tools/test_python.sh test) ctest --test-dir build/release -V -R 'script.(broken_models|docx|rst_docutils)'"
+    return command, fenced(shell(command), re.compile(r"refused|equal|documents of"))
+
+
+def fuzzing():
+    """Writes down what `make fuzz` has counted; running it to its end takes days of one core."""
+    counts, log = ROOT / "build" / "fuzz" / "counts", ROOT / "build" / "fuzz" / "runs.log"
+    if not log.exists():
+        print("results: fuzzing skipped: make fuzz has not been run")
+        return None
+    seconds = {}
+    lines = [re.match(r"\S+ (\S+) (\S+) +\d+ runs in +(\d+) s", line) for line in log.read_text().splitlines()]
+    for line in filter(None, lines):
+        seconds[line[2]] = seconds.get(line[2], 0) + int(line[3])
+    commits = sorted({line[1] for line in lines if line})
+    findings = sum(1 for _ in (ROOT / "build" / "fuzz" / "findings").iterdir())
+    rows = [f"| {path.name} | {int(path.read_text()):,} | {seconds.get(path.name, 0):,} |" for path in sorted(counts.iterdir())]
+    table = "\n".join(["| target | runs under AddressSanitizer and UBSan | seconds (wall) |", "|---|---|---|", *rows])
+    return "make fuzz", f"Sums over the commits {', '.join(commits)}; {findings} findings are open.\n\n{table}"
 
 
 def tests():

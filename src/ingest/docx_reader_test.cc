@@ -6,27 +6,10 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "ingest/document_shape_test.h"
 
 namespace faqsmith {
 namespace {
-
-std::string shape(const Document& document) {
-  static const char* names[] = {"h", "q", "p", "li", "table", "code", "dt", "dd"};
-  std::string out;
-  for (const Block& block : document.blocks) {
-    if (!out.empty()) out += '|';
-    out += names[static_cast<int>(block.kind)];
-    if (block.level > 0) out += std::to_string(block.level);
-    out += ' ' + block.text;
-  }
-  return out;
-}
-
-std::string repeat(std::string_view text, int n) {
-  std::string out;
-  for (int i = 0; i < n; ++i) out += text;
-  return out;
-}
 
 constexpr std::string_view kSpace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
 

@@ -5,32 +5,15 @@
 
 #include <chrono>
 
+#include "ingest/document_shape_test.h"
+
 namespace faqsmith {
 namespace {
-
-// "h1 Title|p text|…": kinds and texts in one line.
-std::string shape(const Document& document) {
-  static const char* names[] = {"h", "q", "p", "li", "table", "code", "dt", "dd"};
-  std::string out;
-  for (const Block& block : document.blocks) {
-    if (!out.empty()) out += '|';
-    out += names[static_cast<int>(block.kind)];
-    if (block.level > 0) out += std::to_string(block.level);
-    out += ' ' + block.text;
-  }
-  return out;
-}
 
 double seconds_of(const std::function<void()>& body) {
   const auto begin = std::chrono::steady_clock::now();
   body();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-std::string repeat(std::string_view text, int n) {
-  std::string out;
-  for (int i = 0; i < n; ++i) out += text;
-  return out;
 }
 
 TEST(Html, HeadingsParagraphsListsAndCodeComeInOrder) {

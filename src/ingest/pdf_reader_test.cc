@@ -7,22 +7,11 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "ingest/document_shape_test.h"
 #include "sys/file.h"
 
 namespace faqsmith {
 namespace {
-
-std::string shape(const Document& document) {
-  static const char* names[] = {"h", "q", "p", "li", "table", "code", "dt", "dd"};
-  std::string out;
-  for (const Block& block : document.blocks) {
-    if (!out.empty()) out += '|';
-    out += names[static_cast<int>(block.kind)];
-    if (block.level > 0) out += std::to_string(block.level);
-    out += ' ' + block.text;
-  }
-  return out;
-}
 
 // One text at a place (from the page's lower left corner) in a size.
 std::string put(double x, double y, double size, std::string text) {

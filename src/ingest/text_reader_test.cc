@@ -5,20 +5,10 @@
 
 #include <chrono>
 
+#include "ingest/document_shape_test.h"
+
 namespace faqsmith {
 namespace {
-
-std::string shape(const Document& document) {
-  static const char* names[] = {"h", "q", "p", "li", "table", "code", "dt", "dd"};
-  std::string out;
-  for (const Block& block : document.blocks) {
-    if (!out.empty()) out += '|';
-    out += names[static_cast<int>(block.kind)];
-    if (block.level > 0) out += std::to_string(block.level);
-    out += ' ' + block.text;
-  }
-  return out;
-}
 
 TEST(Text, UnderlinedCapitalAndNumberedLinesAreHeadings) {
   EXPECT_EQ(shape(read_text("Guide\n=====\n\nFirst\n-----\nText here.\n\nOPENING HOURS\n\nNine to five.\n\n2.1 "
