@@ -10,7 +10,6 @@
 #include "ops/embedding.h"
 #include "ops/rms_norm.h"
 #include "ops/swiglu.h"
-#include "sys/parallel.h"
 
 namespace faqsmith {
 namespace {
@@ -191,17 +190,8 @@ void Forward<T>::linear(const InferLinear& w, In<T> x, Out<T> y) {
 template <class T>
 void Forward<T>::embed(std::span<const std::int32_t> ids) {
   const auto m = static_cast<std::int64_t>(ids.size());
-  if (embedding_.is_float32()) {
-    work(&StepTimes::pointwise,
-         Embedding{.table = embedding_.in(), .ids = {ids.data(), {m}}, .y = first_rows(residual_.out(), m)});
-    return;
-  }
-  const Timed timer = timed(&StepTimes::pointwise);
-  for (const std::int32_t id : ids) require(id >= 0 && id < config_.vocab_size, "ids lie within the vocabulary");
-  parallel_for(m, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      embedding_.decode_rows(ids[static_cast<std::size_t>(i)], 1, residual_.data() + i * config_.hidden_size);
-  });
+  work(&StepTimes::pointwise,
+       Embedding{.table = &embedding_, .ids = {ids.data(), {m}}, .y = first_rows(residual_.out(), m)});
 }
 
 template <class T>
@@ -303,7 +293,7 @@ ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const
   const std::int64_t width =
       2 * config.hidden_size + 2 * config.q_size() + 2 * config.kv_size() + 3 * config.intermediate_size;
   ForwardMemory memory;
-  memory.weights = bytes(linears + table, element) + bytes(table, sizeof(float));
+  memory.weights = bytes(linears + table, element);
   memory.page = bytes(config.n_layers * 2 * limits.page_rows * config.kv_size(), element);
   memory.step_buffers = bytes(limits.max_rows * width, element) +
                         bytes(limits.max_rows * config.hidden_size, sizeof(float)) +

@@ -41,7 +41,8 @@ struct StepBatch {
 class ForwardPass {
  public:
   virtual ~ForwardPass() = default;
-  // Brings the linears into their form and frees the model's own as it goes; the embedding table is kept.
+  // Brings the linears into their form and frees the model's own as it goes; the embedding table is kept in the form
+  // that it has.
   [[nodiscard]] static std::unique_ptr<ForwardPass> create(const Cpu& cpu, Weights weights, const ForwardLimits& limits,
                                                            WeightForm form = WeightForm::Packed);
 
@@ -58,7 +59,7 @@ class ForwardPass {
   virtual void measure(StepTimes* times) = 0;  // adds up from here on; nullptr: no longer. Outlives its use
 };
 
-// Memory of inference for a forecast.
+// Memory of inference for a forecast; the embedding table comes on top, as the model keeps it.
 struct ForwardMemory {
   std::size_t weights = 0, page = 0, step_buffers = 0;
 };

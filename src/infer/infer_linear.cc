@@ -43,12 +43,11 @@ InferLinear::InferLinear(Compute compute, WeightForm form, const std::shared_ptr
     return;
   }
   constexpr std::int64_t kQ8Block = 32;
-  std::vector<Buffer<float>> decoded;
-  const std::vector<In<float>> views = as_floats(parts, decoded);
   if (form == WeightForm::Quantised && parts[0]->shape()[1] % kQ8Block == 0) {
-    blocks_ = QuantMatrix::from_float(views, arena);
+    std::vector<Buffer<float>> decoded;
+    blocks_ = QuantMatrix::from_float(as_floats(parts, decoded), arena);
   } else {
-    packed_ = PackedMatrix(compute, std::span<const In<float>>(views), Product::Forward);
+    packed_ = PackedMatrix(compute, std::vector<const RowSource*>(parts.begin(), parts.end()), Product::Forward);
   }
 }
 

@@ -299,8 +299,7 @@ std::string model_id(const std::string& name, const std::string& sha256) {
 }
 
 std::unique_ptr<LocalModel> load_local_model(const fs::path& path, const Cpu& cpu, const EngineOptions& options) {
-  const bool packed = options.weights == WeightForm::Packed;
-  ModelFile file = load_model(path, HashFile::Yes, packed ? Residency::Float32 : Residency::AsStored);
+  ModelFile file = load_model(path, HashFile::Yes, Residency::AsStored);
   const std::string id = model_id(file.name, file.sha256);
   return std::make_unique<LocalModel>(std::move(file.weights), std::move(file.tokenizer), id, cpu, options);
 }

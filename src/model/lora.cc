@@ -5,11 +5,51 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <vector>
 
 #include "ops/adapted_row_norms.h"
 #include "sys/parallel.h"
 
 namespace faqsmith {
+namespace {
+
+Buffer<float> copy_of(const Buffer<float>& from) {
+  if (from.empty()) return {};
+  Buffer<float> out(from.shape());
+  std::copy_n(from.data(), from.size(), out.data());
+  return out;
+}
+
+// W + scale * B A, and with DoRA each row's trained length, a row at a time.
+class MergedPair final : public RowChange {
+ public:
+  MergedPair(const WeightMatrix& w, const LoraPair& pair, const LoraConfig& config)
+      : pair_{copy_of(pair.a), copy_of(pair.b), copy_of(pair.magnitude)}, scale_(config.scale()) {
+    if (config.dora) norms_ = adapted_row_norms(w, pair, scale_);
+  }
+  void apply(std::int64_t row, float* values) const override {
+    const std::int64_t rank = pair_.a.shape()[0], columns = pair_.a.shape()[1];
+    thread_local std::vector<float> delta;
+    delta.assign(static_cast<std::size_t>(columns), 0.0f);
+    for (std::int64_t r = 0; r < rank; ++r) {
+      const float b = pair_.b[row * rank + r];
+      const float* a = pair_.a.data() + r * columns;
+      for (std::int64_t c = 0; c < columns; ++c) delta[static_cast<std::size_t>(c)] += b * a[c];
+    }
+    for (std::int64_t c = 0; c < columns; ++c) values[c] += scale_ * delta[static_cast<std::size_t>(c)];
+    if (norms_.empty()) return;
+    const float length = pair_.magnitude[row] / norms_[row];
+    for (std::int64_t c = 0; c < columns; ++c) values[c] *= length;
+  }
+
+ private:
+  LoraPair pair_;
+  float scale_;
+  Buffer<float> norms_;  // [out]; with DoRA
+};
+
+}  // namespace
 
 LoraWeights init_lora(const LlamaConfig& model, const LoraConfig& config, Rng& rng) {
   if (config.rank < 1 || config.rank > std::min(model.hidden_size, model.intermediate_size)) {
@@ -47,11 +87,10 @@ LoraWeights init_lora(const LlamaConfig& model, const LoraConfig& config, Rng& r
   return lora;
 }
 
-Buffer<float> adapted_row_norms(const Buffer<float>& weight, const LoraPair& pair, float scale) {
+Buffer<float> adapted_row_norms(const RowSource& weight, const LoraPair& pair, float scale) {
   Buffer<float> norms({weight.shape()[0]});
   Cpu cpu;
-  launch(cpu,
-         AdaptedRowNorms{.w = weight.in(), .a = pair.a.in(), .b = pair.b.in(), .scale = scale, .norms = norms.out()});
+  launch(cpu, AdaptedRowNorms{.w = &weight, .a = pair.a.in(), .b = pair.b.in(), .scale = scale, .norms = norms.out()});
   return norms;
 }
 
@@ -60,39 +99,29 @@ void init_magnitudes(const Weights& weights, LoraWeights& lora) {
   for (std::size_t i = 0; i < lora.layers.size(); ++i) {
     for (std::size_t l = 0; l < lora.layers[i].size(); ++l) {
       std::optional<LoraPair>& pair = lora.layers[i][l];
-      if (pair) pair->magnitude = adapted_row_norms(weights.layers[i].linear[l].values(), *pair, lora.config.scale());
+      if (pair) pair->magnitude = adapted_row_norms(weights.layers[i].linear[l], *pair, lora.config.scale());
     }
   }
 }
 
 void merge_lora(Weights& weights, const LoraWeights& lora) {
   require(lora.layers.size() == weights.layers.size(), "an adapter has as many layers as its model");
-  const float scale = lora.config.scale();
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     for (int l = 0; l < kLinearsPerLayer; ++l) {
       const auto& pair = lora.layers[i][static_cast<std::size_t>(l)];
       if (!pair) continue;
-      Buffer<float>& w = weights.layers[i].linear[l].values();
-      const std::int64_t rank = pair->a.shape()[0], n_in = w.shape()[1];
-      require(pair->a.shape() == Shape{rank, n_in} && pair->b.shape() == Shape{w.shape()[0], rank},
+      WeightMatrix& w = weights.layers[i].linear[l];
+      require(pair->a.shape() == Shape{pair->a.shape()[0], w.shape()[1]} &&
+                  pair->b.shape() == Shape{w.shape()[0], pair->a.shape()[0]},
               "adapter shapes fit the linear");
-      Buffer<float> norms;
-      if (lora.config.dora) norms = adapted_row_norms(w, *pair, scale);
+      auto merged = std::make_shared<const MergedPair>(w, *pair, lora.config);
+      if (!w.is_float32()) {
+        w.change_rows(std::move(merged));
+        continue;
+      }
+      const std::int64_t columns = w.shape()[1];
       parallel_for(w.shape()[0], [&](std::int64_t begin, std::int64_t end) {
-        std::vector<float> delta(static_cast<std::size_t>(n_in));
-        for (std::int64_t row = begin; row < end; ++row) {
-          std::fill(delta.begin(), delta.end(), 0.0f);
-          for (std::int64_t r = 0; r < rank; ++r) {
-            const float b = pair->b[row * rank + r];
-            const float* a = pair->a.data() + r * n_in;
-            for (std::int64_t c = 0; c < n_in; ++c) delta[static_cast<std::size_t>(c)] += b * a[c];
-          }
-          float* out = w.data() + row * n_in;
-          for (std::int64_t c = 0; c < n_in; ++c) out[c] += scale * delta[static_cast<std::size_t>(c)];
-          if (norms.empty()) continue;
-          const float length = pair->magnitude[row] / norms[row];
-          for (std::int64_t c = 0; c < n_in; ++c) out[c] *= length;
-        }
+        for (std::int64_t row = begin; row < end; ++row) merged->apply(row, w.data() + row * columns);
       });
     }
   }

@@ -48,8 +48,10 @@ struct LoraWeights {
 // DoRA's: the length of each row of the base weight. Nothing without DoRA.
 void init_magnitudes(const Weights& weights, LoraWeights& lora);
 // ||W + scale · B A|| of each row: [out].
-[[nodiscard]] Buffer<float> adapted_row_norms(const Buffer<float>& weight, const LoraPair& pair, float scale);
-void merge_lora(Weights& weights, const LoraWeights& lora);  // in place, float32
+[[nodiscard]] Buffer<float> adapted_row_norms(const RowSource& weight, const LoraPair& pair, float scale);
+// Float32 matrices in place; frozen ones keep the adapter's pair and merge each row as it is decoded, which gives the
+// same bits.
+void merge_lora(Weights& weights, const LoraWeights& lora);
 
 // PEFT's folder: adapter_config.json and adapter_model.safetensors (float32).
 void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const LlamaConfig& model,

@@ -12,9 +12,9 @@ namespace {
 
 using Decay = TrainedTensor::Decay;
 
-constexpr const char* kPartNames[] = {"linears",           "weight gradients",    "LoRA products",
-                                      "attention",         "norms, RoPE, SwiGLU", "LM head and loss",
-                                      "LM head gradients", "embedding",           "repacking"};
+constexpr const char* kPartNames[] = {
+    "linears",          "weight gradients",  "LoRA products", "attention", "norms, RoPE, SwiGLU",
+    "LM head and loss", "LM head gradients", "embedding",     "repacking", "streaming weights"};
 static_assert(std::size(kPartNames) == static_cast<std::size_t>(GraphPart::Count));
 
 constexpr LinearGroup kAllGroups[kGroups] = {LinearGroup::Qkv, LinearGroup::O, LinearGroup::GateUp, LinearGroup::Down};
@@ -52,7 +52,7 @@ LlamaTrainGraph<T>::LlamaTrainGraph(const Cpu& cpu, Weights& weights, const Grap
   plan(nullptr);
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     for (const LinearGroup g : kAllGroups) {
-      groups_.emplace_back(cpu.compute, config_, weights.layers[l], g, nullptr, nullptr, nullptr);
+      groups_.emplace_back(cpu.compute, config_, weights.layers[l], g, nullptr, nullptr, nullptr, nullptr);
     }
   }
   pack_head();
@@ -61,10 +61,11 @@ LlamaTrainGraph<T>::LlamaTrainGraph(const Cpu& cpu, Weights& weights, const Grap
 
 template <class T>
 LlamaTrainGraph<T>::LlamaTrainGraph(const Cpu& cpu, const Weights& weights, LoraWeights& lora,
-                                    const GraphLimits& limits)
+                                    const GraphLimits& limits, FrozenBase base)
     : runner_{.cpu = cpu},
       weights_(weights),
       lora_(&lora),
+      base_(base),
       config_(weights.config),
       limits_(limits),
       rope_(make_rope_table(weights.config, limits.max_length)) {
@@ -72,7 +73,7 @@ LlamaTrainGraph<T>::LlamaTrainGraph(const Cpu& cpu, const Weights& weights, Lora
   for (std::size_t l = 0; l < weights.layers.size(); ++l) {
     for (const LinearGroup g : kAllGroups) {
       groups_.emplace_back(cpu.compute, config_, weights.layers[l], g, &lora.config, &lora.layers[l],
-                           &lora_gradients_[l * kGroups + static_cast<std::size_t>(g)]);
+                           &lora_gradients_[l * kGroups + static_cast<std::size_t>(g)], shared());
     }
   }
   pack_head();
@@ -96,8 +97,23 @@ void LlamaTrainGraph<T>::plan(const LoraConfig* lora) {
 
 template <class T>
 void LlamaTrainGraph<T>::pack_head() {
-  head_ = PackedMatrix(runner_.cpu.compute, weights_.head().in(), Product::Forward);
-  head_transposed_ = PackedMatrix(runner_.cpu.compute, weights_.head().in(), Product::Backward);
+  const RowSource* const part = &weights_.head();
+  const std::span parts(&part, 1);
+  const Compute compute = runner_.cpu.compute;
+  if (PackMemory* memory = shared()) {
+    head_ = PackedMatrix(compute, parts, Product::Forward, *memory);
+    head_transposed_ = PackedMatrix(compute, parts, Product::Backward, *memory);
+    return;
+  }
+  head_ = PackedMatrix(compute, parts, Product::Forward);
+  head_transposed_ = PackedMatrix(compute, parts, Product::Backward);
+  weights_.head().release_pages();  // tied: rows that are looked up come back one by one
+}
+
+template <class T>
+const PackedMatrix* LlamaTrainGraph<T>::ready(PackedMatrix& head) {
+  if (shared()) runner_.time(GraphPart::Streaming, [&] { head.repack(weights_.head()); });
+  return &head;
 }
 
 template <class T>
@@ -195,8 +211,8 @@ void LlamaTrainGraph<T>::weights_changed() {
     }
   }
   if (full()) {
-    head_.repack(weights_.head().in());
-    head_transposed_.repack(weights_.head().in());
+    head_.repack(weights_.head());
+    head_transposed_.repack(weights_.head());
   }
   runner_.seconds[static_cast<std::size_t>(GraphPart::Repack)] +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -204,7 +220,7 @@ void LlamaTrainGraph<T>::weights_changed() {
 
 template <class T>
 std::uint64_t LlamaTrainGraph<T>::bytes() const {
-  std::uint64_t total = planned_bytes_ + head_.bytes() + head_transposed_.bytes();
+  std::uint64_t total = planned_bytes_ + head_.bytes() + head_transposed_.bytes() + streamed_.bytes();
   for (const TrainGroup<T>& g : groups_) total += g.bytes();
   return total;
 }
@@ -232,9 +248,9 @@ std::unique_ptr<TrainGraph> make_full_graph(const Cpu& cpu, Weights& weights, co
 }
 
 std::unique_ptr<TrainGraph> make_lora_graph(const Cpu& cpu, const Weights& weights, LoraWeights& lora,
-                                            const GraphLimits& limits) {
-  if (cpu.compute == Compute::Bf16) return std::make_unique<LlamaTrainGraph<bf16>>(cpu, weights, lora, limits);
-  return std::make_unique<LlamaTrainGraph<float>>(cpu, weights, lora, limits);
+                                            const GraphLimits& limits, FrozenBase base) {
+  if (cpu.compute == Compute::Bf16) return std::make_unique<LlamaTrainGraph<bf16>>(cpu, weights, lora, limits, base);
+  return std::make_unique<LlamaTrainGraph<float>>(cpu, weights, lora, limits, base);
 }
 
 }  // namespace faqsmith

@@ -41,9 +41,16 @@ enum class GraphPart {
   HeadGrads,
   Embedding,
   Repack,
+  Streaming,
   Count
 };
 [[nodiscard]] const char* part_name(GraphPart part);
+
+// Where the products of a graph find a weight that is not trained. The results are the same, bit for bit.
+enum class FrozenBase {
+  Packed,    // packed in both orientations once: fastest
+  Streamed,  // only in the form in which the model keeps it: decoded and packed each time into memory that all share
+};
 
 class TrainGraph {
  public:
@@ -65,11 +72,12 @@ class TrainGraph {
 // Full fine-tuning: every tensor of weights is trained in place.
 [[nodiscard]] std::unique_ptr<TrainGraph> make_full_graph(const Cpu& cpu, Weights& weights, const GraphLimits& limits);
 // LoRA: weights stay as they are, the adapter is trained in place. Dropout applies to the adapters' input; adapters
-// that share an input (q, k, v; gate, up) share its mask.
+// that share an input (q, k, v; gate, up) share its mask. Weights may be kept in any form.
 [[nodiscard]] std::unique_ptr<TrainGraph> make_lora_graph(const Cpu& cpu, const Weights& weights, LoraWeights& lora,
-                                                          const GraphLimits& limits);
+                                                          const GraphLimits& limits,
+                                                          FrozenBase base = FrozenBase::Packed);
 // What bytes() of such a graph would say, without making it. lora = nullptr: full fine-tuning.
 [[nodiscard]] std::uint64_t forecast_graph_bytes(const Cpu& cpu, const LlamaConfig& config, const LoraConfig* lora,
-                                                 const GraphLimits& limits);
+                                                 const GraphLimits& limits, FrozenBase base = FrozenBase::Packed);
 
 }  // namespace faqsmith

@@ -15,38 +15,46 @@ std::uint64_t packed_elements(std::int64_t reads, std::int64_t writes) {
   return static_cast<std::uint64_t>(rows * ((writes + kBlockColumns - 1) / kBlockColumns * kBlockColumns));
 }
 
-std::uint64_t both_orientations(std::int64_t out, std::int64_t in) {
-  return packed_elements(in, out) + packed_elements(out, in);
+std::uint64_t packed_bytes(std::int64_t reads, std::int64_t writes, std::size_t element) {
+  return allocated_bytes(static_cast<std::size_t>(packed_elements(reads, writes)) * element);
 }
 
-std::uint64_t packed_bytes(const LlamaConfig& config, std::size_t element) {
+std::uint64_t both_orientations(const Shape& shape, std::size_t element) {
+  return packed_bytes(shape[1], shape[0], element) + packed_bytes(shape[0], shape[1], element);
+}
+
+// Streamed: the largest operand of all, once.
+std::uint64_t all_packed_bytes(const LlamaConfig& config, FrozenBase base, std::size_t element) {
+  const Shape head{config.vocab_size, config.hidden_size};
   std::uint64_t layer = 0;
+  std::uint64_t largest = std::max(packed_bytes(head[0], head[1], element), packed_bytes(head[1], head[0], element));
   for (const LinearGroup group : kAllGroups) {
     const Shape shape = group_shape(config, group);
-    layer += both_orientations(shape[0], shape[1]);
+    layer += both_orientations(shape, element);
+    largest = std::max({largest, packed_bytes(shape[0], shape[1], element), packed_bytes(shape[1], shape[0], element)});
   }
-  return (static_cast<std::uint64_t>(config.n_layers) * layer +
-          both_orientations(config.vocab_size, config.hidden_size)) *
-         element;
+  if (base == FrozenBase::Streamed) return largest;
+  return static_cast<std::uint64_t>(config.n_layers) * layer + both_orientations(head, element);
 }
 
 // The adapters' packed copies and the float32 ones that those are made of.
 std::uint64_t adapter_bytes(const LlamaConfig& config, const LoraConfig& lora, std::size_t element) {
-  std::uint64_t packed = 0, fused = 0;  // elements
+  std::uint64_t sum = 0;
   for (std::int64_t layer = 0; layer < config.n_layers; ++layer) {
     for (const LinearGroup group : kAllGroups) {
       const Shape shape = group_shape(config, group);
       const std::int64_t low = low_width(config, lora, layer, group);
       if (low == 0) continue;
-      packed += both_orientations(low, shape[1]) + both_orientations(shape[0], low);
-      fused += static_cast<std::uint64_t>(low * (shape[0] + shape[1]));
+      sum += both_orientations({low, shape[1]}, element) + both_orientations({shape[0], low}, element) +
+             allocated_bytes(sizeof(float) * static_cast<std::size_t>(low * shape[1])) +
+             allocated_bytes(sizeof(float) * static_cast<std::size_t>(shape[0] * low));
     }
   }
-  return packed * element + fused * sizeof(float);
+  return sum;
 }
 
 template <class T>
-std::uint64_t forecast(const LlamaConfig& config, const LoraConfig* lora, const GraphLimits& limits) {
+std::uint64_t forecast(const LlamaConfig& config, const LoraConfig* lora, const GraphLimits& limits, FrozenBase base) {
   Planner planner(Planner::Mode::Count);
   std::vector<LayerTape<T>> tape;
   Scratch<T> scratch;
@@ -59,7 +67,8 @@ std::uint64_t forecast(const LlamaConfig& config, const LoraConfig* lora, const 
   } else {
     plan_full_gradients(planner, full, config);
   }
-  return planner.bytes() + packed_bytes(config, sizeof(T)) + (lora ? adapter_bytes(config, *lora, sizeof(T)) : 0);
+  return planner.bytes() + all_packed_bytes(config, base, sizeof(T)) +
+         (lora ? adapter_bytes(config, *lora, sizeof(T)) : 0);
 }
 
 }  // namespace
@@ -217,8 +226,9 @@ template void plan_scratch(Planner&, Scratch<float>&, const LlamaConfig&, const 
 template void plan_scratch(Planner&, Scratch<bf16>&, const LlamaConfig&, const LoraConfig*, const GraphLimits&);
 
 std::uint64_t forecast_graph_bytes(const Cpu& cpu, const LlamaConfig& config, const LoraConfig* lora,
-                                   const GraphLimits& limits) {
-  return cpu.compute == Compute::Bf16 ? forecast<bf16>(config, lora, limits) : forecast<float>(config, lora, limits);
+                                   const GraphLimits& limits, FrozenBase base) {
+  return cpu.compute == Compute::Bf16 ? forecast<bf16>(config, lora, limits, base)
+                                      : forecast<float>(config, lora, limits, base);
 }
 
 }  // namespace faqsmith

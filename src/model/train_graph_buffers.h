@@ -15,7 +15,7 @@ class Planner {
   explicit Planner(Mode mode) : mode_(mode) {}
   template <class U>
   void make(Buffer<U>& buffer, const Shape& shape) {
-    bytes_ += static_cast<std::uint64_t>(shape.size()) * sizeof(U);
+    bytes_ += allocated_bytes(static_cast<std::size_t>(shape.size()) * sizeof(U));
     if (mode_ == Mode::Allocate) buffer = Buffer<U>(shape);
   }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }

@@ -42,7 +42,7 @@ void LlamaTrainGraph<T>::forward(const Pack& pack) {
   const std::int64_t m = pack.n_tokens();
   runner_.go(
       GraphPart::Embedding,
-      Embedding{.table = weights_.embedding.in(), .ids = view_of(pack.tokens), .y = rows_of(tape_[0].r_attention, m)});
+      Embedding{.table = &weights_.embedding, .ids = view_of(pack.tokens), .y = rows_of(tape_[0].r_attention, m)});
   for (std::size_t layer = 0; layer < tape_.size(); ++layer) {
     forward_attention(layer, pack);
     forward_mlp(layer, m);
@@ -123,7 +123,7 @@ double LlamaTrainGraph<T>::head(const Pack& pack, Want want) {
     if (want == Want::Loss) continue;
     const Out<T> d_logits = head_gradient(0, rows);
     runner_.go(GraphPart::HeadGrads, Matmul<T, T>{.x = d_logits,
-                                                  .w = &head_transposed_,
+                                                  .w = ready(head_transposed_),
                                                   .y = {scratch_.d_x_head.data() + first * hidden, {rows, hidden}}});
     if (!full()) continue;
     Buffer<float>& dw = config_.tied_embeddings ? full_gradients_.embedding : full_gradients_.lm_head;
@@ -149,13 +149,13 @@ Out<T> LlamaTrainGraph<T>::head_gradient(std::int64_t first, std::int64_t rows) 
 template <class T>
 double LlamaTrainGraph<T>::head_loss(const Pack& pack, std::int64_t block_first, std::int64_t block_rows, Want want) {
   const std::int64_t hidden = config_.hidden_size, chunk = scratch_.logits.shape()[0];
+  const PackedMatrix* const w = ready(head_);
   double sum = 0;
   for (std::int64_t at = 0; at < block_rows; at += chunk) {
     const std::int64_t rows = std::min(chunk, block_rows - at), first = block_first + at;
     const Out<float> logits = rows_of(scratch_.logits, rows), losses = rows_of(scratch_.losses, rows);
-    runner_.go(
-        GraphPart::Head,
-        Matmul<T, float>{.x = {scratch_.x_head.data() + first * hidden, {rows, hidden}}, .w = &head_, .y = logits});
+    runner_.go(GraphPart::Head,
+               Matmul<T, float>{.x = {scratch_.x_head.data() + first * hidden, {rows, hidden}}, .w = w, .y = logits});
     runner_.go(GraphPart::Head,
                CrossEntropy<T>{.logits = logits,
                                .labels = {pack.labels.data() + first, {rows}},
@@ -175,7 +175,7 @@ std::vector<float> LlamaTrainGraph<T>::logits(const Pack& pack) {
   const std::int64_t n = pack.n_labelled(), vocab = config_.vocab_size;
   std::vector<float> all(static_cast<std::size_t>(n * vocab));
   runner_.go(GraphPart::Head,
-             Matmul<T, float>{.x = rows_of(scratch_.x_head, n), .w = &head_, .y = {all.data(), {n, vocab}}});
+             Matmul<T, float>{.x = rows_of(scratch_.x_head, n), .w = ready(head_), .y = {all.data(), {n, vocab}}});
   return all;
 }
 

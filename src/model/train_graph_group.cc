@@ -10,12 +10,17 @@ namespace faqsmith {
 template <class T>
 TrainGroup<T>::TrainGroup(Compute compute, const LlamaConfig& config, const LayerWeights& weights, LinearGroup group,
                           const LoraConfig* lora, std::vector<std::optional<LoraPair>>* adapters,
-                          LoraGroupGradients* gradients)
-    : weights_(&weights), linears_(group_members(config, group)), gradients_(gradients) {
+                          LoraGroupGradients* gradients, PackMemory* shared)
+    : weights_(&weights), streamed_(shared != nullptr), linears_(group_members(config, group)), gradients_(gradients) {
   const auto parts = weight_parts();
   bias_ = bias_parts();
-  w_ = PackedMatrix(compute, parts, Product::Forward);
-  w_transposed_ = PackedMatrix(compute, parts, Product::Backward);
+  w_ =
+      shared ? PackedMatrix(compute, parts, Product::Forward, *shared) : PackedMatrix(compute, parts, Product::Forward);
+  w_transposed_ = shared ? PackedMatrix(compute, parts, Product::Backward, *shared)
+                         : PackedMatrix(compute, parts, Product::Backward);
+  if (!streamed_) {
+    for (const GroupMember& member : linears_) weights.at(member.linear).release_pages();
+  }
   if (!lora) return;
   rank_ = lora->rank;
   scale_ = lora->scale();
@@ -44,7 +49,7 @@ template <class T>
 void TrainGroup<T>::measure_rows() {
   std::fill_n(column_scale_.data(), column_scale_.size(), 1.0f);
   for (const Member& member : members_) {
-    const Buffer<float> norms = adapted_row_norms(weights_->at(member.place.linear).values(), *member.pair, scale_);
+    const Buffer<float> norms = adapted_row_norms(weights_->at(member.place.linear), *member.pair, scale_);
     for (std::int64_t i = 0; i < norms.size(); ++i) {
       const float inverse = norms[i] > 0 ? 1.0f / norms[i] : 0.0f;
       inverse_norm_[member.place.column + i] = inverse;
@@ -54,10 +59,16 @@ void TrainGroup<T>::measure_rows() {
 }
 
 template <class T>
-std::vector<In<float>> TrainGroup<T>::weight_parts() const {
-  std::vector<In<float>> parts;
-  for (const GroupMember& member : linears_) parts.push_back(weights_->at(member.linear).in());
+std::vector<const RowSource*> TrainGroup<T>::weight_parts() const {
+  std::vector<const RowSource*> parts;
+  for (const GroupMember& member : linears_) parts.push_back(&weights_->at(member.linear));
   return parts;
+}
+
+template <class T>
+const PackedMatrix* TrainGroup<T>::ready(GraphRunner& runner, PackedMatrix& w) const {
+  if (streamed_) runner.time(GraphPart::Streaming, [&] { w.repack(weight_parts()); });
+  return &w;
 }
 
 template <class T>
@@ -128,13 +139,13 @@ std::uint64_t TrainGroup<T>::bytes() const {
   std::uint64_t total = w_.bytes() + w_transposed_.bytes();
   if (!adapted()) return total;
   total += a_.bytes() + a_transposed_.bytes() + b_.bytes() + b_transposed_.bytes();
-  return total + sizeof(float) * static_cast<std::uint64_t>(a_fused_.size() + b_fused_.size());
+  return total + allocated_bytes(sizeof(float) * static_cast<std::size_t>(a_fused_.size())) +
+         allocated_bytes(sizeof(float) * static_cast<std::size_t>(b_fused_.size()));
 }
 
 template <class T>
-void TrainGroup<T>::forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped,
-                            DropoutMask mask) const {
-  runner.go(GraphPart::Linears, Matmul<T, T>{.x = x, .w = &w_, .y = y});
+void TrainGroup<T>::forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped, DropoutMask mask) {
+  runner.go(GraphPart::Linears, Matmul<T, T>{.x = x, .w = ready(runner, w_), .y = y});
   const auto finish = [&] {
     if (dora()) runner.go(GraphPart::LoraProducts, ScaleColumns<T>{.factors = column_scale_.in(), .x = y, .y = y});
     if (!bias_.empty()) runner.go(GraphPart::Linears, AddBias<T>{.bias = bias_.in(), .y = {y.data, y.shape}});
@@ -153,7 +164,7 @@ void TrainGroup<T>::forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, 
 
 template <class T>
 void TrainGroup<T>::input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, const GroupScratch<T>& scratch,
-                                   DropoutMask mask) const {
+                                   DropoutMask mask) {
   const Out<T> d_low = low_columns(scratch.d_low);
   if (dora()) {
     const Out<T> d_scaled = output_columns(scratch.d_scaled);
@@ -165,17 +176,18 @@ void TrainGroup<T>::input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, con
   if (adapted() && mask.p > 0) {  // the mask applies to the adapters' part only, so that part comes first
     runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = d_low, .w = &a_transposed_, .y = dx});
     runner.go(GraphPart::LoraProducts, Dropout<T>{.x = dx, .y = dx, .p = mask.p, .seed = mask.seed});
-    runner.go(GraphPart::Linears, Matmul<T, T>{.x = dy, .w = &w_transposed_, .y = dx, .write = Write::Add});
+    runner.go(GraphPart::Linears,
+              Matmul<T, T>{.x = dy, .w = ready(runner, w_transposed_), .y = dx, .write = Write::Add});
     return;
   }
-  runner.go(GraphPart::Linears, Matmul<T, T>{.x = dy, .w = &w_transposed_, .y = dx});
+  runner.go(GraphPart::Linears, Matmul<T, T>{.x = dy, .w = ready(runner, w_transposed_), .y = dx});
   if (adapted())
     runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = d_low, .w = &a_transposed_, .y = dx, .write = Write::Add});
 }
 
 template <class T>
 void TrainGroup<T>::adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, const GroupScratch<T>& scratch,
-                                      DropoutMask mask, Write write) const {
+                                      DropoutMask mask, Write write) {
   if (!adapted()) return;
   if (dora()) {
     magnitude_gradient(runner, dy, x, low, output_columns(scratch.unscaled), write);
@@ -198,10 +210,10 @@ void TrainGroup<T>::adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In
 // The outputs before they were scaled are computed again: kept, they would cost as much memory as the tape.
 template <class T>
 void TrainGroup<T>::magnitude_gradient(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> unscaled,
-                                       Write write) const {
+                                       Write write) {
   Buffer<float>& d_magnitude = gradients_->magnitude;
   if (write == Write::Replace) d_magnitude.zero();
-  runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = x, .w = &w_, .y = unscaled});
+  runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = x, .w = ready(runner, w_), .y = unscaled});
   runner.go(GraphPart::LoraProducts, Matmul<T, T>{.x = low, .w = &b_, .y = unscaled, .write = Write::Add});
   runner.go(GraphPart::LoraProducts,
             ColumnDots<T>{.a = dy, .b = unscaled, .weights = inverse_norm_.in(), .sums = d_magnitude.acc()});

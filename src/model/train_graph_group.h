@@ -5,6 +5,8 @@
 // group are one product as well: their A stacked, their B on the diagonal of one matrix whose other blocks are zero.
 // That multiplies some zeros, but thin products of their own are slower (and oneDNN has no fast kernel for slices of
 // 16).
+// W is packed in both orientations once, or, to save that memory, each time that it is read: decoded from the form in
+// which the model keeps it into memory that all groups share. The products are the same, bit for bit.
 #pragma once
 #include <array>
 #include <chrono>
@@ -22,8 +24,12 @@ struct GraphRunner {
   std::array<double, static_cast<std::size_t>(GraphPart::Count)> seconds{};
   template <class Op>
   void go(GraphPart part, const Op& op) {
+    time(part, [&] { launch(cpu, op); });
+  }
+  template <class Work>
+  void time(GraphPart part, const Work& work) {
     const auto start = std::chrono::steady_clock::now();
-    launch(cpu, op);
+    work();
     seconds[static_cast<std::size_t>(part)] +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
@@ -49,28 +55,32 @@ struct GroupScratch {
 template <class T>
 class TrainGroup {
  public:
-  // adapters: this layer's pairs, nullptr for none; gradients: this group's, nullptr for a group without adapters.
+  // adapters: this layer's pairs, nullptr for none; gradients: this group's, nullptr for a group without adapters;
+  // shared: memory for W, used in turn with the other groups, nullptr for own memory.
   TrainGroup(Compute compute, const LlamaConfig& config, const LayerWeights& weights, LinearGroup group,
-             const LoraConfig* lora, std::vector<std::optional<LoraPair>>* adapters, LoraGroupGradients* gradients);
+             const LoraConfig* lora, std::vector<std::optional<LoraPair>>* adapters, LoraGroupGradients* gradients,
+             PackMemory* shared);
   [[nodiscard]] bool adapted() const { return !members_.empty(); }
   void repack_weights();  // after the masters of a full fine-tuning changed
   void repack_adapters();
   [[nodiscard]] std::uint64_t bytes() const;  // packed copies
 
-  void forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped, DropoutMask mask) const;
+  void forward(GraphRunner& runner, In<T> x, Out<T> y, Out<T> low, Out<T> dropped, DropoutMask mask);
   // dx, and in the scratch what adapter_gradients then reads (d_low = scale * dy B; with DoRA d_scaled): call this
   // first. dx may be empty.
-  void input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, const GroupScratch<T>& scratch, DropoutMask mask) const;
+  void input_gradient(GraphRunner& runner, In<T> dy, Out<T> dx, const GroupScratch<T>& scratch, DropoutMask mask);
   // dA, dB and the magnitudes', added to their gradients or in place of them.
   void adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, const GroupScratch<T>& scratch,
-                         DropoutMask mask, Write write) const;
+                         DropoutMask mask, Write write);
 
  private:
   struct Member {
     GroupMember place;
     LoraPair* pair;
   };
-  [[nodiscard]] std::vector<In<float>> weight_parts() const;
+  [[nodiscard]] std::vector<const RowSource*> weight_parts() const;
+  // w with its values in place: streamed, if it has no memory of its own.
+  [[nodiscard]] const PackedMatrix* ready(GraphRunner& runner, PackedMatrix& w) const;
   [[nodiscard]] Buffer<float> bias_parts() const;
   void fuse_adapters();                                // masters -> a_fused_, b_fused_
   [[nodiscard]] Out<T> low_columns(Out<T> low) const;  // the scratch laid out for this group's width
@@ -78,8 +88,9 @@ class TrainGroup {
   [[nodiscard]] bool dora() const { return !column_scale_.empty(); }
   void measure_rows();                                        // DoRA: column_scale_, inverse_norm_
   [[nodiscard]] Out<T> output_columns(Out<T> scratch) const;  // the same for the group's outputs
-  void magnitude_gradient(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> unscaled, Write write) const;
+  void magnitude_gradient(GraphRunner& runner, In<T> dy, In<T> x, In<T> low, Out<T> unscaled, Write write);
   const LayerWeights* weights_;
+  bool streamed_;
   std::vector<GroupMember> linears_;
   std::vector<Member> members_;
   std::int64_t rank_ = 0, low_width_ = 0;

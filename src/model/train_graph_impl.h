@@ -10,8 +10,9 @@ namespace faqsmith {
 template <class T>
 class LlamaTrainGraph final : public TrainGraph {
  public:
-  LlamaTrainGraph(const Cpu& cpu, Weights& weights, const GraphLimits& limits);                           // full
-  LlamaTrainGraph(const Cpu& cpu, const Weights& weights, LoraWeights& lora, const GraphLimits& limits);  // LoRA
+  LlamaTrainGraph(const Cpu& cpu, Weights& weights, const GraphLimits& limits);  // full
+  LlamaTrainGraph(const Cpu& cpu, const Weights& weights, LoraWeights& lora, const GraphLimits& limits,
+                  FrozenBase base);  // LoRA
 
   double loss(const Pack& pack) override;
   double loss_and_gradients(const Pack& pack, std::uint64_t dropout_seed) override;
@@ -28,6 +29,9 @@ class LlamaTrainGraph final : public TrainGraph {
   void list_full_tensors(Weights& weights);
   void list_lora_tensors();
   void pack_head();
+  [[nodiscard]] PackMemory* shared() { return base_ == FrozenBase::Streamed ? &streamed_ : nullptr; }
+  // The head with its values in place: streamed, if it has no memory of its own.
+  [[nodiscard]] const PackedMatrix* ready(PackedMatrix& head);
   void check(const Pack& pack) const;
   void clear_gradients();        // writes zeros
   void clear_small_gradients();  // those that the first pass adds to, where it replaces the others
@@ -76,6 +80,8 @@ class LlamaTrainGraph final : public TrainGraph {
   GraphRunner runner_;
   const Weights& weights_;
   LoraWeights* lora_ = nullptr;
+  FrozenBase base_ = FrozenBase::Packed;
+  PackMemory streamed_;
   LlamaConfig config_;
   GraphLimits limits_;
   RopeTable rope_;

@@ -36,6 +36,8 @@ WeightMatrix::WeightMatrix(const Shape& shape, StoredRows stored) : shape_(shape
   require(static_cast<std::int64_t>(stored_.bytes.size()) == shape[0] * row_bytes_, "bytes and shape agree");
 }
 
+WeightMatrix::WeightMatrix(Nf4Matrix quantized) : shape_(quantized.shape()), nf4_(std::move(quantized)) {}
+
 std::int64_t WeightMatrix::stored_row(std::int64_t row) const {
   return stored_.order == RowOrder::Same ? row : gguf_row(row, stored_.head_dim);
 }
@@ -47,7 +49,17 @@ void WeightMatrix::decode_rows(std::int64_t first, std::int64_t n, float* out) c
     std::copy_n(values_.data() + first * columns, n * columns, out);
     return;
   }
-  for (std::int64_t i = 0; i < n; ++i) dequantize(stored_.type, row_blocks(first + i), out + i * columns, columns);
+  if (nf4_) {
+    nf4_->decode_rows(first, n, out);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) dequantize(stored_.type, row_blocks(first + i), out + i * columns, columns);
+  }
+  for (std::int64_t i = 0; change_ && i < n; ++i) change_->apply(first + i, out + i * columns);
+}
+
+void WeightMatrix::change_rows(std::shared_ptr<const RowChange> change) {
+  require(!empty() && !is_float32() && !change_, "a frozen matrix is changed once");
+  change_ = std::move(change);
 }
 
 Buffer<float> WeightMatrix::decode() const {
@@ -89,7 +101,7 @@ const Buffer<float>& WeightMatrix::values() const {
 }
 
 std::optional<GgmlType> WeightMatrix::stored_type() const {
-  if (empty() || is_float32()) return std::nullopt;
+  if (empty() || is_float32() || nf4_ || change_) return std::nullopt;
   return stored_.type;
 }
 
@@ -99,7 +111,8 @@ std::span<const std::byte> WeightMatrix::row_blocks(std::int64_t row) const {
 }
 
 std::uint64_t WeightMatrix::resident_bytes() const {
-  return static_cast<std::uint64_t>(values_.size()) * sizeof(float);
+  return (is_float32() ? allocated_bytes(static_cast<std::size_t>(values_.size()) * sizeof(float)) : 0) +
+         (nf4_ ? nf4_->bytes() : 0);
 }
 
 std::uint64_t WeightMatrix::mapped_bytes() const {

@@ -1,9 +1,11 @@
 // One matrix of the model in the form in which it is kept:
 //   Float32  values in memory, which full fine-tuning changes;
 //   Stored   frozen, the bytes of the model's file as they are there (mapped, any type that dequantize() reads); GGUF's
-//            order of Q and K rows is undone row by row.
-// Whatever the form, decode_rows gives Hugging Face's row order in float32, the same bits for the same file. Movable,
-// not copyable; reading is thread-safe.
+//            order of Q and K rows is undone row by row;
+//   Nf4      frozen, quantised in memory (tensor/nf4.h).
+// Whatever the form, decode_rows gives Hugging Face's row order in float32, the same bits for the same file. A frozen
+// matrix may carry a change that every decoded row goes through: a merged adapter. Movable, not copyable; reading is
+// thread-safe.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -13,6 +15,7 @@
 
 #include "tensor/block_type.h"
 #include "tensor/buffer.h"
+#include "tensor/nf4.h"
 #include "tensor/row_source.h"
 
 namespace faqsmith {
@@ -34,11 +37,19 @@ struct StoredRows {
   std::int64_t head_dim = 0;  // read with PairedHalves
 };
 
+// What becomes of a decoded row.
+class RowChange {
+ public:
+  virtual ~RowChange() = default;
+  virtual void apply(std::int64_t row, float* values) const = 0;  // [columns], in place; any number of threads at once
+};
+
 class WeightMatrix final : public RowSource {
  public:
   WeightMatrix() = default;  // empty
   explicit WeightMatrix(Buffer<float> values);
   WeightMatrix(const Shape& shape, StoredRows stored);  // [rows, columns]; the bytes hold exactly those
+  explicit WeightMatrix(Nf4Matrix quantized);
 
   [[nodiscard]] bool empty() const { return shape_.rank == 0; }
   [[nodiscard]] const Shape& shape() const override { return shape_; }
@@ -60,7 +71,10 @@ class WeightMatrix final : public RowSource {
   [[nodiscard]] const float& operator[](std::int64_t i) const { return values()[i]; }
   [[nodiscard]] In<float> in() const { return values().in(); }
 
-  // Stored only: for kernels that read the blocks.
+  // Frozen only, once: rows are decoded, then changed.
+  void change_rows(std::shared_ptr<const RowChange> change);
+
+  // Stored and unchanged only: for kernels that read the blocks.
   [[nodiscard]] std::optional<GgmlType> stored_type() const;
   [[nodiscard]] std::span<const std::byte> row_blocks(std::int64_t row) const;  // of a row in Hugging Face's order
 
@@ -75,6 +89,8 @@ class WeightMatrix final : public RowSource {
   Buffer<float> values_;
   StoredRows stored_;
   std::int64_t row_bytes_ = 0;  // of stored_
+  std::optional<Nf4Matrix> nf4_;
+  std::shared_ptr<const RowChange> change_;
 };
 
 }  // namespace faqsmith

@@ -177,6 +177,18 @@ void for_each_source(const Weights& weights, const std::function<void(const std:
   });
 }
 
+void quantize_linears(Weights& weights) {
+  for (LayerWeights& layer : weights.layers) {
+    for (WeightMatrix& matrix : layer.linear) {
+      Nf4Matrix quantized(matrix);
+      matrix.release_pages();
+      const bool keep_float32 = matrix.is_float32();
+      matrix = WeightMatrix(std::move(quantized));
+      if (keep_float32) matrix = WeightMatrix(matrix.decode());
+    }
+  }
+}
+
 std::uint64_t resident_bytes(const Weights& weights) {
   return sum_over_matrices(weights, &WeightMatrix::resident_bytes);
 }

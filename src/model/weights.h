@@ -70,6 +70,10 @@ void for_each_vector(Weights& weights,
 void for_each_source(const Weights& weights,
                      const std::function<void(const std::string& name, const RowSource& rows)>& visit);
 
+// QLoRA's frozen base: the seven linears of every layer in NF4, or where a matrix is Float32, with the values that NF4
+// decodes to. Embedding and LM head stay as they are.
+void quantize_linears(Weights& weights);
+
 // Sums over the matrices; beside them norms and biases are small.
 [[nodiscard]] std::uint64_t resident_bytes(const Weights& weights);
 [[nodiscard]] std::uint64_t mapped_bytes(const Weights& weights);
@@ -88,12 +92,18 @@ enum class HashFile { Yes, No };
 [[nodiscard]] ModelFile load_model(const fs::path& path, HashFile hash = HashFile::Yes,
                                    Residency residency = Residency::Float32);
 [[nodiscard]] std::string model_sha256(const fs::path& path);  // what load_model's sha256 would be
+// How many bytes of its files a model's matrices take.
+struct StoredSizes {
+  std::uint64_t linears = 0, embedding = 0, head = 0;  // head: 0 when tied
+  [[nodiscard]] std::uint64_t all() const { return linears + embedding + head; }
+};
 // Metadata only: fast, for forecasts and `inspect`.
 struct ModelInfo {
   LlamaConfig config;
   TokenizerSpec tokenizer;
   std::string name, file_type;   // file_type: the type that most bytes have, "Q4_1", "BF16"
   std::uint64_t file_bytes = 0;  // of all files with weights
+  StoredSizes stored;
 };
 [[nodiscard]] ModelInfo read_model_info(const fs::path& path);
 

@@ -223,6 +223,13 @@ ModelInfo read_gguf_info(const fs::path& path) {
   info.name = model_name(parts.first(), path);
   info.file_type = file_type_name(parts);
   info.file_bytes = parts.n_bytes();
+  for (const auto& [file, tensor] : parts.tensors()) {
+    if (tensor->dims.size() != 2) continue;
+    std::uint64_t& part = tensor->name == "token_embd.weight" ? info.stored.embedding
+                          : tensor->name == "output.weight"   ? info.stored.head
+                                                              : info.stored.linears;
+    part += tensor->n_bytes;
+  }
   return info;
 }
 

@@ -189,11 +189,20 @@ ModelInfo read_hf_info(const fs::path& folder) {
   const HfConfig config = read_config(folder);
   const HfShards shards(folder);
   check_all_tensors(shards, folder, config.config);
-  return {.config = config.config,
-          .tokenizer = read_tokenizer(folder, config.config),
-          .name = config.name,
-          .file_type = file_type_name(shards),
-          .file_bytes = shards.n_bytes()};
+  ModelInfo info{.config = config.config,
+                 .tokenizer = read_tokenizer(folder, config.config),
+                 .name = config.name,
+                 .file_type = file_type_name(shards),
+                 .file_bytes = shards.n_bytes(),
+                 .stored = {}};
+  for (const NamedShape& matrix : hf_shapes(config.config)) {
+    if (matrix.shape.size() != 2) continue;
+    std::uint64_t& part = matrix.name == kEmbeddingName ? info.stored.embedding
+                          : matrix.name == kHeadName    ? info.stored.head
+                                                        : info.stored.linears;
+    part += shards.find_tensor(matrix.name).tensor->n_bytes;
+  }
+  return info;
 }
 
 std::string hf_folder_sha256(const fs::path& folder) {

@@ -16,7 +16,8 @@ TEST(AdaptedRowNorms, EqualTheFormula) {
     const Buffer<float> w = random_buffer<float>({n_out, n_in}, rng), a = random_buffer<float>({rank, n_in}, rng),
                         b = random_buffer<float>({n_out, rank}, rng);
     Buffer<float> norms = poisoned<float>({n_out});
-    launch(cpu, AdaptedRowNorms{.w = w.in(), .a = a.in(), .b = b.in(), .scale = 0.7f, .norms = norms.out()});
+    const MemoryRows rows(w.in());
+    launch(cpu, AdaptedRowNorms{.w = &rows, .a = a.in(), .b = b.in(), .scale = 0.7f, .norms = norms.out()});
     for (std::int64_t i = 0; i < n_out; ++i) {
       double sum = 0;
       for (std::int64_t c = 0; c < n_in; ++c) {
@@ -33,7 +34,8 @@ TEST(AdaptedRowNorms, EqualTheFormula) {
 TEST(AdaptedRowNorms, RefusesMatricesThatDoNotFit) {
   Cpu cpu;
   Buffer<float> w({4, 8}), a({2, 8}), b({4, 3}), norms({4});
-  EXPECT_THROW(launch(cpu, AdaptedRowNorms{.w = w.in(), .a = a.in(), .b = b.in(), .norms = norms.out()}), Error);
+  const MemoryRows rows(w.in());
+  EXPECT_THROW(launch(cpu, AdaptedRowNorms{.w = &rows, .a = a.in(), .b = b.in(), .norms = norms.out()}), Error);
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ TEST(Embedding, CopiesRowsAndItsGradientAddsThemUp) {
       want_d[static_cast<std::size_t>(ids[row] * 7 + i)] += dy[row * 7 + i];
     }
   }
-  launch(cpu, Embedding{.table = table.in(), .ids = {ids, {4}}, .y = y.out()});
+  const MemoryRows rows(table.in());
+  launch(cpu, Embedding{.table = &rows, .ids = {ids, {4}}, .y = y.out()});
   launch(cpu, EmbeddingGrad{.ids = {ids, {4}}, .dy = dy.in(), .d_table = d_table.acc()});
   expect_near(to_double(y), want_y, 0.0, "y");
   expect_near(to_double(d_table), want_d, 1e-6, "d_table");
@@ -30,9 +31,10 @@ TEST(Embedding, CopiesRowsAndItsGradientAddsThemUp) {
 TEST(Embedding, RefusesIdsOutsideTheVocabulary) {
   Cpu cpu;
   const Buffer<float> table({4, 2});
+  const MemoryRows rows(table.in());
   Buffer<float> y({1, 2});
   for (const std::int32_t id : {-1, 4}) {
-    EXPECT_THROW(launch(cpu, Embedding{.table = table.in(), .ids = {&id, {1}}, .y = y.out()}), Error);
+    EXPECT_THROW(launch(cpu, Embedding{.table = &rows, .ids = {&id, {1}}, .y = y.out()}), Error);
   }
 }
 

@@ -5,7 +5,9 @@
 #include <memory>
 #include <span>
 
+#include "tensor/buffer.h"
 #include "tensor/device.h"
+#include "tensor/row_source.h"
 #include "tensor/view.h"
 
 namespace faqsmith {
@@ -16,22 +18,39 @@ enum class Product {
   Backward,  // dy [m, out] -> dx [m, in]
 };
 
+// Memory that packed matrices use in turn: each holds its values from its own repack() until another's. It grows while
+// they are constructed, never later.
+class PackMemory {
+ public:
+  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(memory_.size()); }
+
+ private:
+  friend class PackedMatrix;
+  Buffer<std::uint8_t> memory_;
+  const void* holder_ = nullptr;  // whose values are in it
+};
+
 // One weight, or several with the same `in` stacked along `out` (fused QKV, gate and up), in the layout that the matrix
-// product wants. Owns its memory: n_in * n_out * (2 bytes in Bf16, 4 in F32), padded to blocks. Any number of threads
-// may read it at once; repack() excludes readers.
+// product wants. Owns its memory, or shares it: n_in * n_out * (2 bytes in Bf16, 4 in F32), padded to blocks. Any
+// number of threads may read it at once; repack() excludes readers.
 class PackedMatrix {
  public:
   PackedMatrix();  // empty
-  // parts: float32 [out_i, in]. scale multiplies every weight (LoRA's alpha / rank).
-  PackedMatrix(Compute compute, std::span<const In<float>> parts, Product product, float scale = 1.0f);
+  // parts: [out_i, in]. scale multiplies every weight (LoRA's alpha / rank).
+  PackedMatrix(Compute compute, std::span<const RowSource* const> parts, Product product, float scale = 1.0f);
+  PackedMatrix(Compute compute, const RowSource& weight, Product product, float scale = 1.0f);
   PackedMatrix(Compute compute, In<float> weight, Product product, float scale = 1.0f);
+  // In shared memory, which has to outlive it; without values until repack().
+  PackedMatrix(Compute compute, std::span<const RowSource* const> parts, Product product, PackMemory& memory);
   ~PackedMatrix();
   PackedMatrix(PackedMatrix&&) noexcept;
   PackedMatrix& operator=(PackedMatrix&&) noexcept;
 
-  // Takes new values of the same shapes in place: after an optimizer step. Allocates nothing.
-  void repack(std::span<const In<float>> parts, float scale = 1.0f);
-  void repack(In<float> weight, float scale = 1.0f) { repack(std::span<const In<float>>(&weight, 1), scale); }
+  // Takes new values of the same shapes in place: after an optimizer step, or when a weight in shared memory is needed
+  // again. Rows that are not in memory as float32 are decoded a few at a time, in a small buffer of each thread.
+  void repack(std::span<const RowSource* const> parts, float scale = 1.0f);
+  void repack(const RowSource& weight, float scale = 1.0f);
+  void repack(In<float> weight, float scale = 1.0f) { repack(MemoryRows(weight), scale); }
 
   [[nodiscard]] bool empty() const { return !impl_; }
   [[nodiscard]] Compute compute() const;
@@ -40,10 +59,10 @@ class PackedMatrix {
   [[nodiscard]] std::int64_t n_out() const;   // rows of W, all parts together
   [[nodiscard]] std::int64_t reads() const;   // columns of the left operand: n_in forward, n_out backward
   [[nodiscard]] std::int64_t writes() const;  // columns of the result: n_out forward, n_in backward
-  [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] std::size_t bytes() const;    // of its own; 0 in shared memory
 
   struct Impl;
-  [[nodiscard]] const Impl& impl() const { return *impl_; }
+  [[nodiscard]] const Impl& impl() const;  // with its values in place
 
  private:
   std::unique_ptr<Impl> impl_;

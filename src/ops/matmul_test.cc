@@ -86,7 +86,8 @@ TYPED_TEST(MatmulTest, StacksPartsAndTakesNewValuesInPlace) {
   Rng rng(12);
   const Buffer<float> a = random_buffer<float>({70, 48}, rng), b = random_buffer<float>({9, 48}, rng),
                       c = random_buffer<float>({30, 48}, rng);
-  const std::vector<In<float>> parts = {a.in(), b.in(), c.in()};
+  const MemoryRows rows[] = {MemoryRows(a.in()), MemoryRows(b.in()), MemoryRows(c.in())};
+  const std::vector<const RowSource*> parts = {&rows[0], &rows[1], &rows[2]};
   Buffer<float> stacked({109, 48});
   for (const Product product : {Product::Forward, Product::Backward}) {
     PackedMatrix packed(kComputeOf<T>, parts, product, 3.0f);
@@ -101,6 +102,54 @@ TYPED_TEST(MatmulTest, StacksPartsAndTakesNewValuesInPlace) {
     Buffer<T> y = poisoned<T>({6, packed.writes()});
     launch(this->cpu_, Matmul<T, T>{.x = x.in(), .w = &packed, .y = y.out()});
     expect_near(to_double(y), expected(x, 0, stacked, product, 1.0f), kTolerance<T>, "stacked");
+  }
+}
+
+// Has its rows only when asked.
+class Decoded final : public RowSource {
+ public:
+  explicit Decoded(const Buffer<float>& values) : rows_(values.in()) {}
+  [[nodiscard]] const Shape& shape() const override { return rows_.shape(); }
+  void decode_rows(std::int64_t first, std::int64_t n, float* out) const override { rows_.decode_rows(first, n, out); }
+
+ private:
+  MemoryRows rows_;
+};
+
+template <class T>
+Buffer<T> product_with(const Buffer<T>& x, const PackedMatrix& w) {
+  Cpu cpu{kComputeOf<T>};
+  Buffer<T> y = poisoned<T>({x.shape()[0], w.writes()});
+  launch(cpu, Matmul<T, T>{.x = x.in(), .w = &w, .y = y.out()});
+  return y;
+}
+
+// Rows in memory and decoded ones in one stack, in memory that other matrices filled before: the same bits as alone.
+TYPED_TEST(MatmulTest, SharedMemoryAndDecodedRowsChangeNoBit) {
+  using T = TypeParam;
+  Rng rng(16);
+  for (const auto& [out, in] :
+       {std::pair<std::int64_t, std::int64_t>{100, 37}, {130, 120}, {5, 3}, {576, 48}, {9000, 20}}) {
+    const Buffer<float> a = random_buffer<float>({out, in}, rng), b = random_buffer<float>({7, in}, rng),
+                        other = random_buffer<float>({out + 300, in + 70}, rng);
+    const MemoryRows in_memory[] = {MemoryRows(a.in()), MemoryRows(b.in())};
+    const Decoded decoded(a);
+    const std::vector<const RowSource*> plain = {&in_memory[0], &in_memory[1]}, mixed = {&decoded, &in_memory[1]};
+    const Decoded noise(other);
+    const RowSource* const noises = &noise;
+    for (const Product product : {Product::Forward, Product::Backward}) {
+      PackMemory memory;
+      const PackedMatrix own(kComputeOf<T>, plain, product);
+      PackedMatrix shared(kComputeOf<T>, mixed, product, memory),
+          filler(kComputeOf<T>, std::span(&noises, 1), product, memory);
+      EXPECT_EQ(shared.bytes(), 0u);
+      EXPECT_GE(memory.bytes(), static_cast<std::size_t>(other.size()) * sizeof(T));
+      const Buffer<T> x = random_buffer<T>({6, own.reads()}, rng);
+      filler.repack(noise);
+      EXPECT_THROW((void)product_with(x, shared), Error);
+      shared.repack(mixed);
+      EXPECT_EQ(to_double(product_with(x, shared)), to_double(product_with(x, own))) << out << " x " << in;
+    }
   }
 }
 

@@ -12,15 +12,22 @@ namespace faqsmith {
 
 namespace {
 
+bool is_large(std::size_t bytes) {
+  return bytes >= 2 * kHugePageBytes;
+}
+
+std::size_t alignment_of(std::size_t bytes) {
+  return is_large(bytes) ? kHugePageBytes : 64;
+}
+
 struct Memory {
   void* data;
   std::size_t bytes;
 };
 
 Memory allocate(std::size_t bytes) {
-  const bool large = bytes >= 2 * kHugePageBytes;
-  const std::size_t alignment = large ? kHugePageBytes : 64;
-  const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+  const bool large = is_large(bytes);
+  const std::size_t alignment = alignment_of(bytes), rounded = allocated_bytes(bytes);
   void* p = std::aligned_alloc(alignment, rounded);
   if (!p) {
     throw Error(Kind::Device, fmt::format("out of memory: {} bytes could not be allocated", bytes),
@@ -31,6 +38,11 @@ Memory allocate(std::size_t bytes) {
 }
 
 }  // namespace
+
+std::size_t allocated_bytes(std::size_t bytes) {
+  const std::size_t alignment = alignment_of(bytes);
+  return (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+}
 
 void* allocate_aligned(std::size_t bytes) {
   const Memory memory = allocate(bytes);

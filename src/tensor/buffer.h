@@ -11,6 +11,8 @@
 namespace faqsmith {
 
 [[nodiscard]] void* allocate_aligned(std::size_t bytes);  // 64-byte aligned, zeroed
+// What such a block takes: whole cache lines, a large one whole huge pages.
+[[nodiscard]] std::size_t allocated_bytes(std::size_t bytes);
 
 template <class T>
 class Buffer {

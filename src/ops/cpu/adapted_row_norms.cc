@@ -1,7 +1,6 @@
-// Row by row: the row is copied, the adapter's share is added in the first-level cache, then it is measured.
+// Row by row: the row is decoded, the adapter's share is added in the first-level cache, then it is measured.
 #include "ops/adapted_row_norms.h"
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -31,14 +30,14 @@ KERNEL_INLINE float sum_of_squares(const float* __restrict x, std::int64_t n) {
 }  // namespace
 
 void run(Cpu&, const AdaptedRowNorms& op) {
-  const std::int64_t n = op.w.shape[1], rank = op.a.shape[0];
-  parallel_for(op.w.shape[0], [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t n = op.w->shape()[1], rank = op.a.shape[0];
+  parallel_for(op.w->shape()[0], [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> row(static_cast<std::size_t>(n));
     float* const sum = row.data();
     const AdaptedRowNorms* const at = &op;
     with_best_isa([=](auto) KERNEL_LAMBDA {
       for (std::int64_t i = begin; i < end; ++i) {
-        std::copy(at->w.data + i * n, at->w.data + (i + 1) * n, sum);
+        at->w->decode_rows(i, 1, sum);
         for (std::int64_t r = 0; r < rank; ++r)
           add_scaled(at->a.data + r * n, at->scale * at->b.data[i * rank + r], sum, n);
         at->norms.data[i] = std::sqrt(sum_of_squares(sum, n));

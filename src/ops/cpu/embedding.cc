@@ -2,8 +2,6 @@
 // one thread in the order of the rows.
 #include "ops/embedding.h"
 
-#include <algorithm>
-
 #include "ops/cpu/kernel.h"
 #include "sys/parallel.h"
 
@@ -11,11 +9,9 @@ namespace faqsmith {
 
 void run(Cpu&, const Embedding& op) {
   parallel_for(op.ids.shape[0], [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t hidden = op.table.shape[1];
-    for (std::int64_t row = begin; row < end; ++row) {
-      const float* const from = op.table.data + op.ids.data[row] * hidden;
-      std::copy(from, from + hidden, op.y.data + row * hidden);
-    }
+    const std::int64_t hidden = op.table->shape()[1];
+    for (std::int64_t row = begin; row < end; ++row)
+      op.table->decode_rows(op.ids.data[row], 1, op.y.data + row * hidden);
   });
 }
 

@@ -38,11 +38,16 @@ struct PackedMatrix::Impl {
   Product product = Product::Forward;
   std::int64_t in = 0, out = 0;
   std::vector<std::int64_t> part_rows;
-  std::vector<const float*> rows;     // [out]: scratch of repack(), where each row of W starts
   std::vector<PackedOperand> slices;  // one, or slices of kSliceReads rows of W for a Backward product
+  Buffer<std::uint8_t> own;           // of all slices, one behind the other; empty with shared memory
+  PackMemory* shared = nullptr;
 
   [[nodiscard]] std::int64_t reads() const { return product == Product::Forward ? in : out; }
   [[nodiscard]] std::int64_t writes() const { return product == Product::Forward ? out : in; }
+  Impl(Compute compute_used, std::span<const RowSource* const> parts, Product product_used);
+  [[nodiscard]] std::int64_t slice_bytes(const PackedOperand& slice) const { return (slice.bytes() + 63) / 64 * 64; }
+  [[nodiscard]] std::int64_t all_bytes() const;
+  void place(std::uint8_t* memory);
 };
 
 PackedMatrix::PackedMatrix() = default;
@@ -50,43 +55,87 @@ PackedMatrix::~PackedMatrix() = default;
 PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
 PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
 
-PackedMatrix::PackedMatrix(Compute compute, std::span<const In<float>> parts, Product product, float scale)
-    : impl_(std::make_unique<Impl>()) {
-  require(!parts.empty() && parts[0].shape.rank == 2, "PackedMatrix: parts are [out_i, in]");
-  Impl& w = *impl_;
-  w.compute = compute;
-  w.product = product;
-  w.in = parts[0].shape[1];
-  for (const In<float>& part : parts) {
-    require(part.shape.rank == 2 && part.shape[1] == w.in, "PackedMatrix: parts have the same number of columns");
-    w.part_rows.push_back(part.shape[0]);
-    w.out += part.shape[0];
+PackedMatrix::Impl::Impl(Compute compute_used, std::span<const RowSource* const> parts, Product product_used)
+    : compute(compute_used), product(product_used) {
+  require(!parts.empty() && parts[0]->shape().rank == 2, "PackedMatrix: parts are [out_i, in]");
+  in = parts[0]->shape()[1];
+  for (const RowSource* part : parts) {
+    const Shape& shape = part->shape();
+    require(shape.rank == 2 && shape[1] == in, "PackedMatrix: parts have the same number of columns");
+    part_rows.push_back(shape[0]);
+    out += shape[0];
   }
-  require(w.in > 0 && w.out > 0, "PackedMatrix: no side is empty");
-  w.rows.resize(static_cast<std::size_t>(w.out));
-  const bool is_sliced = product == Product::Backward && w.out > kMostReads;
-  const std::int64_t slice = is_sliced ? kSliceReads : w.out;
-  for (std::int64_t first = 0; first < w.out; first += slice)
-    w.slices.emplace_back(compute, product, std::min(slice, w.out - first), w.in);
+  require(in > 0 && out > 0, "PackedMatrix: no side is empty");
+  const bool is_sliced = product == Product::Backward && out > kMostReads;
+  const std::int64_t slice = is_sliced ? kSliceReads : out;
+  for (std::int64_t first = 0; first < out; first += slice)
+    slices.emplace_back(compute, product, std::min(slice, out - first), in);
+}
+
+std::int64_t PackedMatrix::Impl::all_bytes() const {
+  std::int64_t sum = 0;
+  for (const PackedOperand& slice : slices) sum += slice_bytes(slice);
+  return sum;
+}
+
+void PackedMatrix::Impl::place(std::uint8_t* memory) {
+  for (PackedOperand& slice : slices) {
+    slice.place(memory);
+    memory += slice_bytes(slice);
+  }
+}
+
+PackedMatrix::PackedMatrix(Compute compute, std::span<const RowSource* const> parts, Product product, float scale)
+    : impl_(std::make_unique<Impl>(compute, parts, product)) {
+  impl_->own = Buffer<std::uint8_t>({impl_->all_bytes()});
+  impl_->place(impl_->own.data());
   repack(parts, scale);
 }
 
-PackedMatrix::PackedMatrix(Compute compute, In<float> weight, Product product, float scale)
-    : PackedMatrix(compute, std::span<const In<float>>(&weight, 1), product, scale) {}
+PackedMatrix::PackedMatrix(Compute compute, const RowSource& weight, Product product, float scale) {
+  const RowSource* const part = &weight;
+  *this = PackedMatrix(compute, std::span(&part, 1), product, scale);
+}
 
-void PackedMatrix::repack(std::span<const In<float>> parts, float scale) {
+PackedMatrix::PackedMatrix(Compute compute, In<float> weight, Product product, float scale)
+    : PackedMatrix(compute, MemoryRows(weight), product, scale) {}
+
+PackedMatrix::PackedMatrix(Compute compute, std::span<const RowSource* const> parts, Product product,
+                           PackMemory& memory)
+    : impl_(std::make_unique<Impl>(compute, parts, product)) {
+  impl_->shared = &memory;
+  if (memory.memory_.size() < impl_->all_bytes()) {
+    memory.memory_ = Buffer<std::uint8_t>();
+    memory.memory_ = Buffer<std::uint8_t>({impl_->all_bytes()});
+    memory.holder_ = nullptr;
+  }
+}
+
+void PackedMatrix::repack(std::span<const RowSource* const> parts, float scale) {
   require(impl_ != nullptr && parts.size() == impl_->part_rows.size(), "PackedMatrix: repack takes the same parts");
-  std::size_t row = 0;
-  for (std::size_t p = 0; p < parts.size(); ++p) {
-    require(parts[p].shape == Shape{impl_->part_rows[p], impl_->in},
+  for (std::size_t p = 0; p < parts.size(); ++p)
+    require(parts[p]->shape() == Shape{impl_->part_rows[p], impl_->in},
             "PackedMatrix: repack takes parts of the same shapes");
-    for (std::int64_t o = 0; o < impl_->part_rows[p]; ++o) impl_->rows[row++] = parts[p].data + o * impl_->in;
+  if (impl_->shared) {
+    impl_->place(impl_->shared->memory_.data());
+    impl_->shared->holder_ = impl_.get();
   }
-  const float* const* rows = impl_->rows.data();
+  const StackedRows rows(parts);
+  std::int64_t first = 0;
   for (PackedOperand& slice : impl_->slices) {
-    slice.pack(rows, scale);
-    rows += slice.reads();  // only Backward has several, and it reads W's rows
+    slice.pack(rows, first, scale);
+    first += slice.reads();  // only Backward has several, and it reads W's rows
   }
+}
+
+void PackedMatrix::repack(const RowSource& weight, float scale) {
+  const RowSource* const part = &weight;
+  repack(std::span(&part, 1), scale);
+}
+
+const PackedMatrix::Impl& PackedMatrix::impl() const {
+  require(!impl_->shared || impl_->shared->holder_ == impl_.get(), "PackedMatrix: its values are in the shared memory");
+  return *impl_;
 }
 
 Compute PackedMatrix::compute() const {
@@ -108,9 +157,7 @@ std::int64_t PackedMatrix::writes() const {
   return impl_->writes();
 }
 std::size_t PackedMatrix::bytes() const {
-  std::int64_t sum = 0;
-  for (const PackedOperand& slice : impl_->slices) sum += slice.bytes();
-  return static_cast<std::size_t>(sum);
+  return impl_->shared ? 0 : allocated_bytes(static_cast<std::size_t>(impl_->own.size()));
 }
 
 namespace {
