@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 STARTED := $(shell date +%s)
 SANITIZED := base_test sys_test store_test text_test tensor_test formats_test ingest_test
 
-.PHONY: help demo test build install lint format parity bench results crash fuzz clean deps test-deps model
+.PHONY: help demo test build install lint format parity bench results crash fuzz seven-b clean deps test-deps model
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 12
@@ -57,6 +57,9 @@ crash: test-deps ## the long campaigns: kill -9, failing writes, power loss, ful
 fuzz: ## libFuzzer on each parser until each has had FUZZ_RUNS (default 10,000,000); goes on where it was stopped
 	@tools/install_deps.sh fuzz
 	@tests/fuzz/run.sh long $(or $(FUZZ_RUNS),10000000)
+
+seven-b: build test-deps ## a model of 7B parameters within 22 GiB of memory: load, 3 LoRA and 3 QLoRA steps, export (45 GB of disk)
+	@FAQSMITH_PYTHON=$$(tools/test_python.sh test) tools/with_python.sh tools/seven_b.py $(BINARY) build/seven-b
 
 clean: ## remove build/
 	rm -rf build

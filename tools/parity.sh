@@ -19,6 +19,7 @@ run "$python" tools/oracle/train_oracle.py --check
 run build/release/model_test --gtest_brief=1
 run build/release/train_test --gtest_brief=1
 run "$python" tools/oracle/quants_golden.py --check
+run "$python" tools/oracle/nf4_golden.py --check
 run "$python" tools/oracle/hf_folders.py --tests build/release/model_test
 run "$python" tools/oracle/export_parity.py "$model" --tests build/release/model_test
 run "$python" tools/oracle/llama_cpp_greedy.py --model "$model" --build build/release

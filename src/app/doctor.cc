@@ -1,4 +1,4 @@
-// Reads /proc and the cgroup's limits; asks the engine what it will use.
+// Asks the system and the engine what they offer.
 #include "app/doctor.h"
 
 #include <fmt/format.h>
@@ -6,8 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "app/models.h"
 #include "base/error.h"
@@ -17,6 +15,7 @@
 #include "store/database.h"
 #include "sys/command.h"
 #include "sys/confined_child.h"
+#include "sys/memory.h"
 #include "tensor/device.h"
 
 namespace faqsmith {
@@ -25,20 +24,6 @@ namespace {
 constexpr double kGiB = 1024.0 * 1024 * 1024;
 constexpr std::uint64_t kNeededMemory = 3ull << 30;  // the default model's full training, measured, rounded up
 constexpr std::uint64_t kNeededDisk = 2ull << 30;    // checkpoints, exports and the model cache
-
-// Small pseudo-files that report no size: read_file() would find them empty.
-std::string slurp(const char* path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::uint64_t meminfo_bytes(const std::string& text, std::string_view key) {
-  const auto at = text.find(key);
-  if (at == std::string::npos) return 0;
-  return std::strtoull(text.c_str() + at + key.size(), nullptr, 10) * 1024;
-}
 
 Finding examine_cpu() {
   Finding out{"processor", Health::Good, engine_facts().cpu, ""};
@@ -130,20 +115,6 @@ Finding examine_pdf() {
 
 EngineFacts engine_facts() {
   return {describe_cpu(detect_cpu()), onednn_version()};
-}
-
-MemoryFacts memory_facts() {
-  const std::string text = slurp("/proc/meminfo");
-  MemoryFacts facts{meminfo_bytes(text, "MemTotal:"), meminfo_bytes(text, "MemAvailable:")};
-  const std::string limit = slurp("/sys/fs/cgroup/memory.max");
-  const std::string used = slurp("/sys/fs/cgroup/memory.current");
-  if (!limit.empty() && limit[0] >= '0' && limit[0] <= '9') {
-    const std::uint64_t bytes = std::strtoull(limit.c_str(), nullptr, 10);
-    const std::uint64_t taken = std::strtoull(used.c_str(), nullptr, 10);
-    facts.total_bytes = std::min(facts.total_bytes, bytes);
-    facts.available_bytes = std::min(facts.available_bytes, bytes > taken ? bytes - taken : 0);
-  }
-  return facts;
 }
 
 std::uint64_t peak_memory_bytes() {

@@ -14,10 +14,6 @@ struct EngineFacts {
 };
 [[nodiscard]] EngineFacts engine_facts();
 
-struct MemoryFacts {
-  std::uint64_t total_bytes = 0, available_bytes = 0;  // within the container's limit, if there is one
-};
-[[nodiscard]] MemoryFacts memory_facts();
 [[nodiscard]] std::uint64_t peak_memory_bytes();                      // of this process so far
 [[nodiscard]] std::uint64_t free_disk_bytes(const fs::path& folder);  // of the nearest folder that exists
 

@@ -170,7 +170,9 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
   add("curate", fmt::format("{} likelihoods", human_count(counts.scored)), counts.scored * kScoredTokens / speed.read);
   add("train",
       fmt::format("{} steps, {} tokens, {} fine-tuning", training.steps, human_count(training.tokens),
-                  training.method == Method::Full ? "full" : "LoRA"),
+                  training.method == Method::Full    ? "full"
+                  : training.method == Method::Qlora ? "QLoRA"
+                                                     : "LoRA"),
       train_seconds(speed, training));
   const double candidates =
       candidates_for(student.n_parameters(), evaluate_options(config, workspace.folder()).candidates);

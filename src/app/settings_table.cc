@@ -80,7 +80,10 @@ constexpr Setting kSettings[] = {
     {"split.refusal_test", Number, kFromStage, 0, 0.9, "", "Share of the unanswerable questions that are held out"},
     {"split.min_quality", Number, kFromStage, 0, 2, "", "Least likelihood gain of a wording that tests"},
 
-    {"train.method", Choice, "auto", 0, 0, "auto|full|lora", "auto: full below 0.5B parameters, LoRA above"},
+    {"train.method", Choice, "auto", 0, 0, "auto|full|lora|qlora",
+     "auto: full below 0.5B parameters, LoRA above; qlora: LoRA over weights in 4 bits"},
+    {"train.base_memory", Choice, "auto", 0, 0, "auto|packed|streamed",
+     "Frozen weights of LoRA: packed once (fast), or streamed from the file a layer at a time; auto: what fits"},
     {"train.learning_rate", Number, kFromStage, 0, 1, "", "Peak learning rate; 0: 4e-4 for full, 1e-3 for LoRA"},
     {"train.schedule", Choice, "cosine", 0, 0, "cosine|linear|constant",
      "How the learning rate falls after the warm-up"},

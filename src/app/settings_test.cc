@@ -105,7 +105,7 @@ TEST_F(Settings, WrongTypeOrRangeNamesFileLineAndWhatIsAllowed) {
       std::string::npos);
   EXPECT_NE(refusal("train:\n  steps: 1.5\n").find("train.steps is '1.5'"), std::string::npos);
   EXPECT_NE(refusal("lora:\n  rank: 0\n").find("lora.rank is '0'"), std::string::npos);
-  EXPECT_NE(refusal("train:\n  method: qlora\n").find("one of auto, full, lora"), std::string::npos);
+  EXPECT_NE(refusal("train:\n  method: adapter\n").find("one of auto, full, lora"), std::string::npos);
   EXPECT_NE(refusal("train:\n  steps: nan\n").find("'nan'"), std::string::npos);
 }
 

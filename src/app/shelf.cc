@@ -43,7 +43,7 @@ std::unique_ptr<LocalModel> load_tuned(const fs::path& base, Database& db, const
                                        const EngineOptions& options, Reporter& reporter) {
   const fs::path run = finished_train_run(db, runs);
   const Manifest trained = read_run_manifest(run, reporter);
-  ModelFile file = load_model(base);
+  ModelFile file = load_model(base, HashFile::Yes, Residency::AsStored);
   if (trained.base_sha256 != file.sha256) {
     throw Error(Kind::User,
                 fmt::format("the bot was trained from {}, and {} is another model", trained.base_name, base.string()),

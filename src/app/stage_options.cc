@@ -189,6 +189,7 @@ SplitOptions split_options(const Config& config) {
 TrainOptions train_options(const Config& config) {
   TrainOptions out = filled(config, kTrain);
   out.method = parse_method(config.text("train.method"));
+  out.base_memory = parse_base_memory(config.text("train.base_memory"));
   out.schedule = parse_schedule(config.text("train.schedule"));
   out.lora = filled(config, kLora);
   out.lora.rslora = config.on("lora.rslora");

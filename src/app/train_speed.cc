@@ -69,9 +69,9 @@ TrainSpeed measure_train_speed(const Cpu& cpu, const LlamaConfig& student, Metho
   const GraphLimits limits{.max_tokens = kSequences * kLength, .max_length = kLength};
   Rng rng(1);
   LoraWeights adapter;
-  if (method == Method::Lora) adapter = init_lora(small, lora, rng);
+  if (trains_adapter(method)) adapter = init_lora(small, lora, rng);
   const auto graph =
-      method == Method::Lora ? make_lora_graph(cpu, weights, adapter, limits) : make_full_graph(cpu, weights, limits);
+      trains_adapter(method) ? make_lora_graph(cpu, weights, adapter, limits) : make_full_graph(cpu, weights, limits);
   const Pack pack = make_pack(student.vocab_size);
   (void)graph->loss_and_gradients(pack, 1);  // the first pass compiles kernels
   const Clocks before = read_clocks(*graph);
@@ -82,7 +82,7 @@ TrainSpeed measure_train_speed(const Cpu& cpu, const LlamaConfig& student, Metho
   const double depth = static_cast<double>(student.n_layers) / static_cast<double>(small.n_layers);
   const double size = static_cast<double>(student.n_parameters()) / static_cast<double>(small.n_parameters());
   double trained = static_cast<double>(student.n_parameters());
-  if (method == Method::Lora) {
+  if (trains_adapter(method)) {
     trained = 0;
     for (const auto& tensor : graph->trained()) trained += static_cast<double>(tensor.value.shape.size()) * depth;
   }

@@ -11,7 +11,7 @@ struct TrainSpeed {
   double token_s = 0;  // seconds for one token, forward and backward
   double step_s = 0;   // seconds for one optimizer step beside its tokens: update, packed copies
 };
-// method: resolved (Full or Lora); lora is read for Lora.
+// method: resolved; lora is read where an adapter is trained.
 [[nodiscard]] TrainSpeed measure_train_speed(const Cpu& cpu, const LlamaConfig& student, Method method,
                                              const LoraConfig& lora);
 

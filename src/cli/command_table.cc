@@ -78,7 +78,7 @@ constexpr Flag kSeedFlags[] = {
     {"--seed", "", "N", "seed", "Every random choice follows from it"},
 };
 constexpr Flag kTrainFlags[] = {
-    {"--method", "", "METHOD", "train.method", "auto, full or lora"},
+    {"--method", "", "METHOD", "train.method", "auto, full, lora or qlora"},
     {"--steps", "", "N", "train.steps", "Optimizer steps; 0: by epochs"},
     {"--epochs", "", "N", "train.epochs", "Passes over the training pairs"},
     {"--learning-rate", "", "LR", "train.learning_rate", "Peak learning rate; 0: by method"},
@@ -104,7 +104,7 @@ constexpr Flag kBuildFlags[] = {
     {"--teacher", "", "MODEL", "teacher", "The model that writes the questions; default: the same"},
     {"--topic", "", "TEXT", "bot.topic", "What the documents are about, e.g. 'the Debian system'"},
     {"--samples", "", "N", "generate.samples_per_fact", "Wordings asked for each fact"},
-    {"--method", "", "METHOD", "train.method", "auto, full or lora"},
+    {"--method", "", "METHOD", "train.method", "auto, full, lora or qlora"},
     {"--steps", "", "N", "train.steps", "Optimizer steps; 0: by epochs"},
     {"--epochs", "", "N", "train.epochs", "Passes over the training pairs"},
     {"--seed", "", "N", "seed", "Every random choice follows from it"},

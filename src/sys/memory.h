@@ -1,6 +1,8 @@
-// What the operating system should know about large blocks of memory.
+// Memory: what the operating system should know about large blocks, and what it says about the machine and this
+// process.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 namespace faqsmith {
 
@@ -14,5 +16,19 @@ void prefer_huge_pages(void* memory, std::size_t bytes);
 // The pages that lie wholly in this range of a read-only file map need not stay in memory: read again, they come back
 // from the file. A hint, like the above.
 void release_mapped(const void* map, std::size_t bytes);
+
+// Of the machine, or of the cgroup where that is less. available: without swapping; the page cache counts as free.
+struct MemoryFacts {
+  std::uint64_t total_bytes = 0, available_bytes = 0;
+};
+[[nodiscard]] MemoryFacts memory_facts();
+
+// Of this process. anonymous: its own; mapped: of files, programs and libraries included, which the system may drop and
+// read again. 0 where the system does not say.
+struct ProcessMemory {
+  std::uint64_t anonymous_bytes = 0, mapped_bytes = 0;
+  std::uint64_t peak_bytes = 0;  // the largest sum of both so far
+};
+[[nodiscard]] ProcessMemory process_memory();
 
 }  // namespace faqsmith

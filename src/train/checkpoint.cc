@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 
 #include "base/hash.h"
 #include "formats/safetensors.h"
@@ -31,13 +32,31 @@ SafeTensorToWrite to_write(std::string name, const Shape& shape, const float* da
   return {std::move(name), dims_of(shape), {data, static_cast<std::size_t>(shape.size())}};
 }
 
+[[noreturn]] void refuse_tensor(const SafetensorsFile& file, const std::string& name) {
+  throw Error(Kind::Input, fmt::format("{} lacks tensor {} in the shape of this model", file.file(), name),
+              "use the base model that this run was trained from");
+}
+
 void read_into(const SafetensorsFile& file, const std::string& name, const Shape& shape, float* out) {
   const SafeTensor* tensor = file.find_tensor(name);
-  if (!tensor || tensor->shape != dims_of(shape)) {
-    throw Error(Kind::Input, fmt::format("{} lacks tensor {} in the shape of this model", file.file(), name),
-                "use the base model that this run was trained from");
-  }
+  if (!tensor || tensor->shape != dims_of(shape)) refuse_tensor(file, name);
   file.read_floats(*tensor, out);
+}
+
+// A frozen view of a checkpoint's tensor.
+WeightMatrix stored_matrix(const std::shared_ptr<const SafetensorsFile>& file, const std::string& name,
+                           const Shape& shape) {
+  const SafeTensor* tensor = file->find_tensor(name);
+  if (!tensor || tensor->shape != dims_of(shape) || SafetensorsFile::float_type(*tensor) != GgmlType::F32)
+    refuse_tensor(*file, name);
+  WeightMatrix matrix(shape, {.type = GgmlType::F32, .bytes = file->data(*tensor), .owner = file});
+  if (const auto bad = matrix.find_non_finite()) {
+    throw Error(Kind::Input,
+                fmt::format("{}: tensor \"{}\" is not a finite number at index {}", file->file(), name, *bad),
+                "the file is damaged or the training diverged: train again");
+  }
+  matrix.release_pages();
+  return matrix;
 }
 
 // The best first, then the last ones: what inference would like to have.
@@ -186,13 +205,18 @@ void read_tensors(const fs::path& checkpoint, const std::vector<TrainedTensor>& 
 Manifest load_checkpoint_into(Weights& weights, const fs::path& run, Reporter& reporter) {
   FoundCheckpoint found = find_trained(run, reporter);
   check_config(found.manifest, weights.config, found.folder);
-  if (found.manifest.method == Method::Lora) {
+  if (trains_adapter(found.manifest.method)) {
+    if (found.manifest.method == Method::Qlora) quantize_linears(weights);
     merge_lora(weights, read_lora(found));
     return found.manifest;
   }
-  const SafetensorsFile file(found.folder / kWeightsFile);
-  for_each_tensor(weights, [&](const std::string& name, Buffer<float>& tensor) {
-    read_into(file, name, tensor.shape(), tensor.data());
+  const auto file = std::make_shared<const SafetensorsFile>(found.folder / kWeightsFile);
+  for_each_vector(weights, [&](const std::string& name, Buffer<float>& values) {
+    read_into(*file, name, values.shape(), values.data());
+  });
+  for_each_matrix(weights, [&](const std::string& name, WeightMatrix& matrix) {
+    if (matrix.is_float32()) return read_into(*file, name, matrix.shape(), matrix.data());
+    matrix = stored_matrix(file, name, matrix.shape());
   });
   return found.manifest;
 }
@@ -200,7 +224,7 @@ Manifest load_checkpoint_into(Weights& weights, const fs::path& run, Reporter& r
 LoraWeights load_checkpoint_lora(const LlamaConfig& config, const fs::path& run, Reporter& reporter) {
   const FoundCheckpoint found = find_trained(run, reporter);
   check_config(found.manifest, config, found.folder);
-  if (found.manifest.method != Method::Lora) {
+  if (!trains_adapter(found.manifest.method)) {
     throw Error(Kind::User, run.string() + " holds a full fine-tuning, which has no adapter",
                 "export the merged model, or train with train.method: lora");
   }

@@ -69,7 +69,8 @@ struct FoundCheckpoint {
 void read_tensors(const fs::path& checkpoint, const std::vector<TrainedTensor>& tensors, std::vector<Moments>* moments);
 
 // What a run trained, for inference and export. The best checkpoint, else the last. Throws Error(User) if there is
-// none, Error(Input) if it belongs to a model of another shape. Applies full weights in place, or merges the adapter.
+// none, Error(Input) if it belongs to a model of another shape. Applies full weights (to frozen matrices as views of
+// the checkpoint), or merges the adapter, for QLoRA over what NF4 makes of the weights.
 Manifest load_checkpoint_into(Weights& weights, const fs::path& run, Reporter& reporter);
 // The adapter of a LoRA run; throws Error(User) for a run of full fine-tuning.
 [[nodiscard]] LoraWeights load_checkpoint_lora(const LlamaConfig& config, const fs::path& run, Reporter& reporter);

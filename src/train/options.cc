@@ -15,7 +15,8 @@
 namespace faqsmith {
 namespace {
 
-constexpr const char* kMethods[] = {"auto", "full", "lora"};
+constexpr const char* kMethods[] = {"auto", "full", "lora", "qlora"};
+constexpr const char* kBaseMemories[] = {"auto", "packed", "streamed"};
 constexpr const char* kSchedules[] = {"cosine", "linear", "constant"};
 
 template <std::size_t N>
@@ -53,7 +54,7 @@ void check_ranges(const TrainOptions& o) {
   check(o.max_bad_steps > 0 && o.spike_factor > 1, "train.max_bad_steps or train.spike_factor", "a larger number");
   check(o.lora.rank > 0 && o.lora.rank <= 1024, "train.lora.rank", "a number from 1 to 1024");
   check(o.lora.dropout >= 0 && o.lora.dropout < 1, "train.lora.dropout", "a number from 0 up to 1");
-  check(o.method != Method::Lora || !o.lora.targets.empty(), "train.lora.targets", "at least one linear, e.g. q_proj");
+  check(!trains_adapter(o.method) || !o.lora.targets.empty(), "train.lora.targets", "at least one linear, e.g. q_proj");
 }
 
 }  // namespace
@@ -66,6 +67,9 @@ const char* schedule_name(Schedule schedule) {
 }
 Method parse_method(const std::string& name) {
   return static_cast<Method>(index_of(kMethods, name, "train.method"));
+}
+BaseMemory parse_base_memory(const std::string& name) {
+  return static_cast<BaseMemory>(index_of(kBaseMemories, name, "train.base_memory"));
 }
 Schedule parse_schedule(const std::string& name) {
   return static_cast<Schedule>(index_of(kSchedules, name, "train.schedule"));
@@ -85,7 +89,7 @@ TrainOptions resolve(TrainOptions options, const LlamaConfig& model, std::int64_
                                  : static_cast<double>(n_examples) / static_cast<double>(options.rows_per_step);
     options.steps = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(options.epochs * per_epoch)));
   }
-  if (options.method == Method::Lora && !(options.lora_targets.empty() && options.lora_layers.empty())) {
+  if (trains_adapter(options.method) && !(options.lora_targets.empty() && options.lora_layers.empty())) {
     std::vector<std::string> targets = options.lora_targets;
     for (const Linear linear : options.lora.targets) {
       if (options.lora_targets.empty()) targets.emplace_back(peft_name(linear));

@@ -9,12 +9,19 @@
 
 namespace faqsmith {
 
-enum class Method { Auto, Full, Lora };
+enum class Method { Auto, Full, Lora, Qlora };  // Qlora: LoRA over a base whose linears are in NF4
+[[nodiscard]] inline bool trains_adapter(Method method) {
+  return method == Method::Lora || method == Method::Qlora;
+}
+// Where the products find the frozen weights (FrozenBase): by the memory that is free, or as told. Changes no bit of
+// the result.
+enum class BaseMemory { Auto, Packed, Streamed };
 enum class Schedule { Cosine, Linear, Constant };
-[[nodiscard]] const char* method_name(Method method);        // "auto", "full", "lora"
+[[nodiscard]] const char* method_name(Method method);        // "auto", "full", "lora", "qlora"
 [[nodiscard]] const char* schedule_name(Schedule schedule);  // "cosine", "linear", "constant"
 [[nodiscard]] Method parse_method(const std::string& name);  // throws Error(User) with a suggestion
 [[nodiscard]] Schedule parse_schedule(const std::string& name);
+[[nodiscard]] BaseMemory parse_base_memory(const std::string& name);  // "auto", "packed", "streamed"
 
 inline constexpr std::int64_t kFullBelowParameters = 500'000'000;  // auto: full under this, LoRA from it on
 inline constexpr double kFullLearningRate = 4e-4;
@@ -22,10 +29,11 @@ inline constexpr double kLoraLearningRate = 1e-3;
 
 struct TrainOptions {
   Method method = Method::Auto;
-  LoraConfig lora;  // read when method is Lora
+  LoraConfig lora;  // read when an adapter is trained
   // Patterns of modules and ranges of layers (model/lora_selection.h): resolve() makes lora.targets and lora.by_layer
   // of them. Both empty: lora says it already.
   std::vector<std::string> lora_targets = {}, lora_layers = {};
+  BaseMemory base_memory = BaseMemory::Auto;
   double learning_rate = 0;  // peak; 0 = by method
   Schedule schedule = Schedule::Cosine;
   double warmup_ratio = 0.05;   // of all steps

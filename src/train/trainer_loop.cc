@@ -53,7 +53,7 @@ PackOptions step_packs(const TrainOptions& resolved, std::int64_t capacity) {
 }
 
 TrainerLoop::TrainerLoop(const Cpu& cpu, const BaseModel& base, Weights& weights, const TrainData& data,
-                         const TrainOptions& resolved, const fs::path& run, Reporter& reporter)
+                         const TrainOptions& resolved, FrozenBase frozen, const fs::path& run, Reporter& reporter)
     : cpu_(cpu), data_(data), options_(resolved), run_(run), reporter_(reporter), order_(data.train, resolved.seed) {
   wanted_steps_ = resolved.steps;
   manifest_ = {.fingerprint = make_fingerprint(base, data, resolved),
@@ -65,20 +65,21 @@ TrainerLoop::TrainerLoop(const Cpu& cpu, const BaseModel& base, Weights& weights
                .config = weights.config,
                .state = {}};
   make_folders(run);
-  make_graph(weights);
+  make_graph(weights, frozen);
   optimizer_.emplace(cpu, graph_->trained(), resolved);
   validation_packs_ = make_packs(pointers_to(data.validation), {.capacity = capacity_});
   resume();
 }
 
-void TrainerLoop::make_graph(Weights& weights) {
+void TrainerLoop::make_graph(Weights& weights, FrozenBase frozen) {
   const GraphLimits limits = graph_limits(data_, options_);
   capacity_ = limits.max_tokens;
   Rng rng(options_.seed);
-  if (options_.method == Method::Lora) {
+  if (trains_adapter(options_.method)) {
+    if (options_.method == Method::Qlora) quantize_linears(weights);
     lora_ = init_lora(weights.config, options_.lora, rng);
     init_magnitudes(weights, lora_);
-    graph_ = make_lora_graph(cpu_, weights, lora_, limits);
+    graph_ = make_lora_graph(cpu_, weights, lora_, limits, frozen);
   } else {
     graph_ = make_full_graph(cpu_, weights, limits);
   }
@@ -131,6 +132,7 @@ TrainResult TrainerLoop::run() {
   state.finished = true;
   save(CheckpointKind::Last);
   seconds_ = seconds_since(start_);
+  memory_ = process_memory();
   reporter_.end(fmt::format("{} steps, loss {:.3f} a token", state.step, last_loss_) +
                 (state.best_step >= 0
                      ? fmt::format(", best validation loss {:.3f} at step {}", state.best_loss, state.best_step)
@@ -299,6 +301,7 @@ TrainResult TrainerLoop::result() const {
                   .best_loss = state.best_loss,
                   .last_loss = last_loss_,
                   .seconds = seconds_,
+                  .memory = memory_,
                   .stopped_early = state.step < options_.steps,
                   .median_tokens_per_second = 0,
                   .seconds_by = {},

@@ -12,7 +12,7 @@ namespace faqsmith {
 class TrainerLoop {
  public:
   TrainerLoop(const Cpu& cpu, const BaseModel& base, Weights& weights, const TrainData& data,
-              const TrainOptions& resolved, const fs::path& run, Reporter& reporter);
+              const TrainOptions& resolved, FrozenBase frozen, const fs::path& run, Reporter& reporter);
   TrainResult run();
 
  private:
@@ -22,7 +22,7 @@ class TrainerLoop {
     std::int64_t tokens = 0;
     bool applied = false;
   };
-  void make_graph(Weights& weights);
+  void make_graph(Weights& weights, FrozenBase frozen);
   void resume();
   StepOutcome step();
   [[nodiscard]] bool is_bad(double loss, double norm) const;
@@ -50,6 +50,7 @@ class TrainerLoop {
   std::int64_t capacity_ = 0;                                        // tokens of a pack
   std::chrono::steady_clock::time_point start_, second_step_start_;  // of run(); the first step also makes kernels
   std::int64_t first_step_ = 0, wanted_steps_ = 0;                   // of this process; of the options
+  ProcessMemory memory_;
   double last_loss_ = 0, optimizer_seconds_ = 0, zero_seconds_ = 0, seconds_ = 0;
   std::vector<double> rates_;  // tokens a second of each step of this process
 };

@@ -170,6 +170,63 @@ TEST_F(Trainer, LoraLearnsAndMergesToTheSameLoss) {
   EXPECT_THROW((void)load_checkpoint_into(wrong, folder_ / "lora", silent), Error);
 }
 
+TEST_F(Trainer, StreamedAndPackedWeightsTrainTheSameBytes) {
+  for (const Method method : {Method::Lora, Method::Qlora}) {
+    set_method(method);
+    const std::string name = method_name(method);
+    options_.base_memory = BaseMemory::Packed;
+    const TrainResult packed = run(name + "_packed");
+    options_.base_memory = BaseMemory::Streamed;
+    const TrainResult streamed = run(name + "_streamed");
+    EXPECT_EQ(packed.last_loss, streamed.last_loss);
+    for (const CheckpointKind kind : {CheckpointKind::Last, CheckpointKind::Best})
+      EXPECT_EQ(bytes(name + "_packed", kind), bytes(name + "_streamed", kind)) << name;
+  }
+}
+
+// The base of QLoRA is NF4: trained over the float32 values that it decodes to, LoRA gives the same bytes of weights.
+TEST_F(Trainer, QloraIsLoraOnTheValuesThatNf4DecodesTo) {
+  SilentReporter silent;
+  set_method(Method::Qlora);
+  const TrainResult qlora = run("qlora");
+  Weights decoded = random_weights(tiny(), 3);
+  quantize_linears(decoded);
+  EXPECT_NE(decoded.layers[0].at(Linear::Q)[0], random_weights(tiny(), 3).layers[0].at(Linear::Q)[0]);
+  set_method(Method::Lora);
+  const TrainResult lora = train({}, {"tiny", "base hash"}, decoded, data_, kEnd, options_, folder_ / "lora", silent);
+  EXPECT_EQ(qlora.last_loss, lora.last_loss);
+  EXPECT_EQ(qlora.best_loss, lora.best_loss);
+  const auto weights_of = [&](const char* name) {
+    return faqsmith::read_file(newest(name, CheckpointKind::Last) / "weights.safetensors");
+  };
+  EXPECT_EQ(weights_of("qlora"), weights_of("lora"));
+  Weights merged = random_weights(tiny(), 3), expected = random_weights(tiny(), 3);
+  (void)load_checkpoint_into(merged, folder_ / "qlora", silent);
+  quantize_linears(expected);
+  merge_lora(expected, load_checkpoint_lora(tiny(), folder_ / "qlora", silent));
+  for (std::int64_t i = 0; i < expected.layers[1].at(Linear::Up).size(); ++i)
+    ASSERT_EQ(merged.layers[1].at(Linear::Up)[i], expected.layers[1].at(Linear::Up)[i]);
+}
+
+TEST_F(Trainer, AFrozenModelTakesAFullCheckpointAsItsBytesStand) {
+  (void)run("full");
+  SilentReporter silent;
+  Weights masters = random_weights(tiny(), 3), frozen = random_weights(tiny(), 3);
+  const std::vector<float> zeros(static_cast<std::size_t>(tiny().vocab_size * tiny().intermediate_size));
+  for_each_matrix(frozen, [&](const std::string&, WeightMatrix& matrix) {
+    const auto all = std::as_bytes(std::span(zeros)).first(static_cast<std::size_t>(matrix.size()) * sizeof(float));
+    matrix = WeightMatrix(matrix.shape(), {.bytes = all, .owner = nullptr});
+  });
+  (void)load_checkpoint_into(masters, folder_ / "full", silent);
+  (void)load_checkpoint_into(frozen, folder_ / "full", silent);
+  EXPECT_EQ(resident_bytes(frozen), 0u);
+  fs::remove_all(folder_ / "full");
+  for_each_matrix(frozen, [](const std::string&, WeightMatrix& matrix) { matrix = WeightMatrix(matrix.decode()); });
+  EXPECT_EQ(frozen.embedding[5], masters.embedding[5]);
+  for (std::int64_t i = 0; i < masters.layers[1].at(Linear::Down).size(); ++i)
+    ASSERT_EQ(frozen.layers[1].at(Linear::Down)[i], masters.layers[1].at(Linear::Down)[i]);
+}
+
 TEST_F(Trainer, ChildOfTheKillTest) {
   const char* folder = std::getenv(kChildRun);
   if (!folder) GTEST_SKIP() << "only run by AKilledRunEndsWithTheSameBytes";
@@ -178,7 +235,7 @@ TEST_F(Trainer, ChildOfTheKillTest) {
 }
 
 TEST_F(Trainer, AKilledRunEndsWithTheSameBytes) {
-  for (const Method method : {Method::Full, Method::Lora}) {
+  for (const Method method : {Method::Full, Method::Lora, Method::Qlora}) {
     set_method(method);
     const std::string name = method_name(method);
     run_and_kill(folder_ / (name + "_killed"), method, 17);
@@ -433,6 +490,50 @@ TEST_F(Trainer, TheForecastNamesStepsTokensAndMemory) {
   EXPECT_DOUBLE_EQ(forecast.tokens, 40 * 8 * 10);
   EXPECT_EQ(forecast.trained_parameters, tiny().n_parameters());
   EXPECT_GT(forecast.memory_bytes, 4u * 4u * static_cast<std::uint64_t>(tiny().n_parameters()));
+}
+
+TEST_F(Trainer, TheForecastStreamsFrozenWeightsWhereTheyDoNotFitPacked) {
+  LlamaConfig large = tiny();  // packed in both orientations, no machine holds it
+  large.hidden_size = 16384, large.head_dim = 4096, large.intermediate_size = 65536, large.n_layers = 1000;
+  const StoredSizes stored{.linears = 7000, .embedding = 100, .head = 0};
+  options_.method = Method::Lora;
+  const TrainForecast streamed = forecast_training({}, large, data_, options_, stored);
+  EXPECT_EQ(streamed.base, FrozenBase::Streamed);
+  EXPECT_EQ(streamed.mapped_bytes, 7100u);
+  const TrainForecast small = forecast_training({}, tiny(), data_, options_, stored);
+  EXPECT_EQ(small.base, FrozenBase::Packed);
+  EXPECT_EQ(small.mapped_bytes, 100u);
+  options_.base_memory = BaseMemory::Packed;
+  const TrainForecast packed = forecast_training({}, large, data_, options_, stored);
+  EXPECT_EQ(packed.base, FrozenBase::Packed);
+  EXPECT_GT(packed.memory_bytes, 2 * streamed.memory_bytes);
+  options_.method = Method::Qlora;
+  options_.base_memory = BaseMemory::Streamed;
+  const TrainForecast qlora = forecast_training({}, large, data_, options_, stored);
+  EXPECT_EQ(qlora.mapped_bytes, 100u);  // the linears are in memory, in 4 bits
+  EXPECT_GT(qlora.memory_bytes, streamed.memory_bytes + static_cast<std::uint64_t>(large.n_parameters()) / 2);
+}
+
+TEST_F(Trainer, TooLittleMemoryIsRefusedWithWhatToLower) {
+  const auto refusal = [&](Method method, BaseMemory base, std::uint64_t available) -> std::string {
+    options_.method = method;
+    options_.base_memory = base;
+    try {
+      check_memory(forecast_training({}, tiny(), data_, options_), options_, available);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), Kind::Device);
+      return e.what() + std::string(" / ") + e.hint();
+    }
+    return "accepted";
+  };
+  using testing::HasSubstr;
+  const std::uint64_t little = std::uint64_t{1} << 20, enough = std::uint64_t{1} << 36;
+  EXPECT_THAT(refusal(Method::Full, BaseMemory::Auto, little), HasSubstr("set train.method to lora"));
+  EXPECT_THAT(refusal(Method::Lora, BaseMemory::Packed, little),
+              HasSubstr("set train.base_memory to auto or streamed"));
+  EXPECT_THAT(refusal(Method::Lora, BaseMemory::Streamed, little), HasSubstr("lower train.micro_tokens (now "));
+  EXPECT_THAT(refusal(Method::Qlora, BaseMemory::Streamed, little), HasSubstr("set train.method to lora"));
+  EXPECT_EQ(refusal(Method::Full, BaseMemory::Auto, enough), "accepted");
 }
 
 }  // namespace

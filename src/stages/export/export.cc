@@ -60,7 +60,7 @@ fs::path file_of(const fs::path& folder, ExportKind kind) {
 
 // Sorted, each once, so that the key does not depend on how they were written down.
 std::vector<ExportKind> kinds_to_write(const ExportOptions& options, const Manifest& manifest) {
-  const bool lora = manifest.method == Method::Lora;
+  const bool lora = trains_adapter(manifest.method);
   std::vector<ExportKind> kinds = options.kinds;
   if (kinds.empty()) {
     kinds = {ExportKind::GgufF32, ExportKind::GgufF16};
@@ -154,6 +154,7 @@ void Exporter::write_adapter(const ModelFile& trained) {
   const TensorComparison adapter = compare_adapters(lora, reloaded, out.final_path().string());
   // The base model with the reloaded adapter is the trained model again, bit for bit.
   ModelFile base = load_model(options.base_model, HashFile::No);
+  if (manifest.method == Method::Qlora) quantize_linears(base.weights);
   merge_lora(base.weights, reloaded);
   const TensorComparison merged = compare_tensors(trained.weights, base.weights, 0, 0, out.final_path().string());
   report.counts["tensors_compared"] += static_cast<double>(adapter.n_tensors + merged.n_tensors);

@@ -96,6 +96,11 @@ void remove_older_runs(const fs::path& runs, const fs::path& current, int keep, 
   if (n > 0) reporter.note(fmt::format("removed {} older run{} (train.keep_runs)", n, n == 1 ? "" : "s"));
 }
 
+const char* method_words(Method method) {
+  if (method == Method::Full) return "full";
+  return method == Method::Qlora ? "QLoRA" : "LoRA";
+}
+
 void fill_counts(StageReport& report, const TrainData& data, const TrainResult& result, const TrainForecast& forecast) {
   report.counts = {{"train_pairs", static_cast<double>(data.train.size())},
                    {"validation_pairs", static_cast<double>(data.validation.size())},
@@ -130,12 +135,43 @@ void name_left_out(const TrainData& data, Reporter& reporter) {
   for (const std::string& name : data.left_out) reporter.note("left out: " + name);
 }
 
+struct Peak {
+  std::uint64_t own = 0, mapped = 0;  // bytes
+};
+
+// now: the process with the model loaded; resident: the model's own memory in that, which the forecast counts too.
+Peak forecast_peak(const ProcessMemory& now, std::uint64_t resident, const TrainForecast& forecast) {
+  return {now.anonymous_bytes - std::min(resident, now.anonymous_bytes) + forecast.memory_bytes,
+          now.mapped_bytes + forecast.mapped_bytes};
+}
+
+void note_memory(const Peak& peak, const TrainForecast& forecast, Reporter& reporter) {
+  const char* how = !trains_adapter(forecast.method)        ? ""
+                    : forecast.base == FrozenBase::Streamed ? "; frozen weights are streamed a layer at a time"
+                                                            : "; frozen weights are packed once";
+  reporter.note(fmt::format("memory at the peak, forecast: {} of its own, {} of mapped files{}",
+                            human_bytes(static_cast<double>(peak.own)), human_bytes(static_cast<double>(peak.mapped)),
+                            how));
+}
+
+void report_memory(const Peak& peak, const ProcessMemory& measured, StageReport& report, Reporter& reporter) {
+  if (measured.peak_bytes == 0) return;  // a run that was finished before
+  report.counts["forecast_memory_bytes"] = static_cast<double>(peak.own);
+  report.counts["forecast_mapped_bytes"] = static_cast<double>(peak.mapped);
+  report.counts["memory_bytes"] = static_cast<double>(measured.anonymous_bytes);
+  report.counts["mapped_bytes"] = static_cast<double>(measured.mapped_bytes);
+  report.counts["peak_memory_bytes"] = static_cast<double>(measured.peak_bytes);
+  reporter.note(fmt::format("memory, measured: {} of its own, {} of mapped files; peak of this process {}",
+                            human_bytes(static_cast<double>(measured.anonymous_bytes)),
+                            human_bytes(static_cast<double>(measured.mapped_bytes)),
+                            human_bytes(static_cast<double>(measured.peak_bytes))));
+}
+
 void note_plan(const TrainData& data, const TrainForecast& forecast, Reporter& reporter) {
-  reporter.note(fmt::format("{} fine-tuning of {} parameters on {} pairs: {} steps, about {} tokens, {} of memory",
-                            forecast.method == Method::Full ? "full" : "LoRA",
+  reporter.note(fmt::format("{} fine-tuning of {} parameters on {} pairs: {} steps, about {} tokens",
+                            method_words(forecast.method),
                             human_count(static_cast<double>(forecast.trained_parameters)), data.train.size(),
-                            forecast.steps, human_count(forecast.tokens),
-                            human_bytes(static_cast<double>(forecast.memory_bytes))));
+                            forecast.steps, human_count(forecast.tokens)));
 }
 
 }  // namespace
@@ -162,7 +198,7 @@ TrainForecast forecast_train_stage(Workspace& workspace, const Cpu& cpu, const T
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
   return forecast_training(cpu, info.config, read_fitting_data(workspace.db(), chat, options, info.config),
-                           options.train);
+                           options.train, info.stored);
 }
 
 StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options, Reporter& reporter) {
@@ -179,13 +215,20 @@ StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOp
                                .seed = options.train.seed};
   forget_lost_run(workspace, identity.key());
   const StageReport done = run_stage(workspace, identity, [&](StageReport& report) {
-    const TrainForecast forecast = forecast_training(cpu, info.config, data, options.train);
+    const TrainForecast forecast = forecast_training(cpu, info.config, data, options.train, info.stored);
     note_plan(data, forecast, reporter);
     name_left_out(data, reporter);
-    ModelFile model = load_model(options.base_model, HashFile::No);
-    const TrainResult result = train(cpu, {info.name, base_hash}, model.weights, data, chat.end_of_turn(),
-                                     options.train, run_folder(workspace.runs(), report.key), reporter);
+    check_memory(forecast, options.train, memory_facts().available_bytes);
+    ModelFile model = load_model(options.base_model, HashFile::No,
+                                 trains_adapter(forecast.method) ? Residency::AsStored : Residency::Float32);
+    TrainOptions planned = options.train;
+    planned.base_memory = forecast.base == FrozenBase::Streamed ? BaseMemory::Streamed : BaseMemory::Packed;
+    const Peak peak = forecast_peak(process_memory(), resident_bytes(model.weights), forecast);
+    note_memory(peak, forecast, reporter);
+    const TrainResult result = train(cpu, {info.name, base_hash}, model.weights, data, chat.end_of_turn(), planned,
+                                     run_folder(workspace.runs(), report.key), reporter);
     fill_counts(report, data, result, forecast);
+    report_memory(peak, result.memory, report, reporter);
   });
   if (!done.up_to_date)
     remove_older_runs(workspace.runs(), run_folder(workspace.runs(), done.key), options.keep_runs, reporter);

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""A Llama-2-7B-shaped model of seeded random weights through the real binary, within a limit of memory: writes it as a sharded bf16
+folder, trains 3 LoRA and 3 QLoRA steps, exports the merged model. Prints the forecast beside the measured peak of each
+command (the kernel's VmHWM, own and mapped pages together). Skips loudly where disk or memory is missing.
+
+Usage: seven_b.py BINARY FOLDER [SHAPE [LIMIT_GIB]]; the folder is removed at the end. Other shapes: tests/large_model.py.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+import large_model  # noqa: E402
+from memory_test import write_pairs  # noqa: E402
+
+GIB = 1 << 30
+# Streamed: what a machine with little memory chooses by itself, also where more is there.
+TRAIN = {"train.base_memory": "streamed", "train.steps": 3, "train.rows_per_step": 4, "train.micro_tokens": 512, "train.max_length": 512,
+         "train.validate_every": 1000, "curate.score_per_fact": 0}  # fmt: skip
+EXPORT_FACTOR = 2.2  # of the bf16 weights: the merged export in F16 or BF16 beside the model, with room for checkpoints
+
+
+def available_bytes():
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    try:
+        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
+        return min(available, int(limit) - int(used))
+    except (OSError, ValueError):
+        return available
+
+
+def run(binary, workspace, words, settings):
+    """Counts of the stage, seconds, the notes that the command wrote, and the child's peak in bytes."""
+    command = [binary, *words, "-w", str(workspace), "--json"]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    start = time.monotonic()
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    out, err = child.communicate()
+    if child.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed with {child.returncode}\n{out}{err}")
+    return json.loads(out)["counts"], time.monotonic() - start
+
+
+def train(binary, folder, method):
+    workspace = folder / method
+    settings = {"model": folder / "model", "train.method": method, **TRAIN}
+    run(binary, workspace, ["import", str(folder / "pairs.jsonl")], {})
+    for stage in ("curate", "split"):
+        run(binary, workspace, [stage], settings)
+    counts, seconds = run(binary, workspace, ["train"], settings)
+    said = [counts["forecast_memory_bytes"], counts["forecast_mapped_bytes"]]
+    got = [counts["memory_bytes"], counts["mapped_bytes"]]
+    print(f"{method}: 3 steps in {seconds:.0f} s; forecast {said[0] / GIB:.2f} GiB own + {said[1] / GIB:.2f} mapped, "
+          f"measured {got[0] / GIB:.2f} + {got[1] / GIB:.2f}, peak {counts['peak_memory_bytes'] / GIB:.2f}", flush=True)  # fmt: skip
+    return counts["peak_memory_bytes"], abs(sum(said) / counts["peak_memory_bytes"] - 1)
+
+
+def main():
+    binary, folder = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
+    name = sys.argv[3] if len(sys.argv) > 3 else "llama2-7b"
+    limit = float(sys.argv[4]) if len(sys.argv) > 4 else 22.0
+    shape = large_model.SHAPES[name]
+    weights = sum(large_model.bytes_of(dims) for _, dims in large_model.tensors(shape))
+    folder.mkdir(parents=True, exist_ok=True)
+    need, free = int((1 + EXPORT_FACTOR) * weights), shutil.disk_usage(folder).free
+    if free < need or available_bytes() < min(limit * GIB, 1.4 * weights):
+        print(f"SKIPPED: {name} needs {need / GIB:.0f} GiB of disk ({free / GIB:.0f} free) and {limit:.0f} GiB of memory "
+              f"({available_bytes() / GIB:.1f} free)")  # fmt: skip
+        return
+    try:
+        write_pairs(folder / "pairs.jsonl")
+        start = time.monotonic()
+        large_model.write_folder(folder / "model", (folder / "pairs.jsonl").read_text(), shape)
+        print(f"{name}: {weights / GIB:.2f} GiB of bf16 weights written in {time.monotonic() - start:.0f} s", flush=True)
+        peaks, errors = zip(*(train(binary, folder, method) for method in ("lora", "qlora")))
+        counts, seconds = run(binary, folder / "lora", ["export", "hf"], {"model": folder / "model"})
+        print(f"export of the merged folder: {seconds:.0f} s, {counts}", flush=True)
+        failed = max(peaks) > limit * GIB or max(errors) > 0.03
+        print("FAILED" if failed else f"within {limit:.0f} GiB, forecasts within 3%")
+        sys.exit(1 if failed else 0)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
