@@ -5,6 +5,7 @@ in parts, biases, each RoPE scaling, folders with shards of bf16, f16 and f32.
 The files are written and read by the unit test program that lies beside the binary (src/model/interchange_test.cc).
 """
 
+import ctypes
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ try:
     import gguf
     import numpy as np
     import tokenizers
+    import xllamacpp
     from safetensors import deserialize
     from safetensors.numpy import load_file
 
@@ -56,6 +58,7 @@ def run(test, variable, folder):
 
 def check_written(folder):
     run("WritesOneFileOfEachKind", "FAQSMITH_WRITE_FILES", folder)
+    run("WritesWideFilesOfEachKind", "FAQSMITH_WRITE_FILES", folder)
     truth = load_file(folder / "f32.safetensors")
     names = list(models.weights(PLAIN, 0))
     assert sorted(names) == sorted(truth)
@@ -63,6 +66,7 @@ def check_written(folder):
     halves = load_file(folder / "f16.safetensors")
     for name, values in truth.items():
         assert halves[name].dtype == np.float16 and np.array_equal(halves[name], values.astype(np.float16)), name
+    check_quantised(folder, truth)
     for kind in ("f32", "f16"):
         tensors, field = read_gguf(folder / f"{kind}.gguf")
         assert len(tensors) == len(truth)
@@ -77,6 +81,50 @@ def check_written(folder):
     assert len(adapter) == PLAIN.layers * 7 * 2
     assert adapter["base_model.model.model.layers.1.mlp.down_proj.lora_A.weight"].shape == (4, PLAIN.ffn)
     assert json.loads((folder / "adapter" / "adapter_config.json").read_text())["r"] == 4
+
+
+def quantised_by_ggml(kind, rows):
+    """ggml's own quantiser, which the package xllamacpp carries: the bytes of a tensor."""
+    library = ctypes.CDLL(next(Path(xllamacpp.__file__).parent.glob("xllamacpp*.so")))
+    quantise = library.ggml_quantize_chunk
+    quantise.restype, quantise.argtypes = ctypes.c_size_t, [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
+    rows = np.ascontiguousarray(rows, np.float32)
+    elements, size = gguf.GGML_QUANT_SIZES[kind]
+    out = np.zeros((rows.shape[0], rows.shape[1] // elements * size), np.uint8)
+    assert quantise(int(kind), rows.ctypes.data, out.ctypes.data, 0, rows.shape[0], rows.shape[1], None) == out.nbytes
+    return out
+
+
+def check_quantised(folder, truth):
+    """Each type as llama.cpp writes it: Q8_0, Q4_0 and BF16 the same bytes as the package gguf, Q5_0 as ggml; the K-quants are
+    searches of our own, whose error must be at most ggml's."""
+    errors = {}
+    for kind in ("bf16", "q8_0", "q4_0", "q4_k"):
+        for prefix in ("", "wide-"):
+            exact, _ = read_gguf(folder / f"{prefix}f32.gguf")
+            tensors, field = read_gguf(folder / f"{prefix}{kind}.gguf")
+            assert field["general.file_type"] == {"bf16": 32, "q8_0": 7, "q4_0": 2, "q4_k": 15}[kind]
+            for name, tensor in tensors.items():
+                values, data = np.array(exact[name].data), np.array(tensor.data)
+                quant = tensor.tensor_type
+                if quant.name == "F32":
+                    assert values.ndim == 1 and np.array_equal(values, data), name
+                elif quant.name in ("BF16", "Q8_0", "Q4_0"):
+                    assert np.array_equal(gguf.quants.quantize(values, quant).view(np.uint8), data.view(np.uint8)), (kind, name)
+                elif quant.name == "Q5_0":
+                    assert np.array_equal(quantised_by_ggml(quant, values), data), name
+                elif quant.name in ("Q4_K", "Q6_K"):
+                    theirs = gguf.quants.dequantize(quantised_by_ggml(quant, values), quant)
+                    ours = gguf.quants.dequantize(data, quant)
+                    sums = errors.setdefault(quant.name, [0.0, 0.0, 0.0])
+                    for i, other in enumerate((ours, theirs, np.zeros_like(values))):
+                        sums[i] += float(((values.astype(np.float64) - other) ** 2).sum())
+                else:
+                    assert quant.name == "F16" and values.shape[1] % 32, (kind, name, quant)
+    for name, (ours, theirs, power) in errors.items():
+        print(f"{name}: relative RMS error {(ours / power) ** 0.5:.5f}, ggml's {(theirs / power) ** 0.5:.5f}")
+        assert ours <= theirs, name
+    assert errors.keys() == {"Q4_K", "Q6_K"}
 
 
 def read_gguf(path):

@@ -22,5 +22,10 @@ run "$python" tools/oracle/quants_golden.py --check
 run "$python" tools/oracle/nf4_golden.py --check
 run "$python" tools/oracle/hf_folders.py --tests build/release/model_test
 run "$python" tools/oracle/export_parity.py "$model" --tests build/release/model_test
+if command -v go >/dev/null; then
+  run "$python" tools/oracle/ollama_templates.py --tests build/release/text_test
+else
+  echo "skipped: Go is not installed, so that Ollama's templates are only compared with golden text"
+fi
 run "$python" tools/oracle/llama_cpp_greedy.py --model "$model" --build build/release
 echo "parity: every check passed, commit $(git rev-parse --short HEAD)"

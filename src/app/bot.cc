@@ -10,13 +10,19 @@ namespace faqsmith {
 Bot open_bot(const fs::path& workspace, Config& config, WhichModel which, Reporter& reporter) {
   Bot bot;
   std::error_code error;
-  if (which == WhichModel::Tuned || fs::exists(workspace / "faqsmith.db", error)) bot.db = open_for_reading(workspace);
+  const std::string& adapter = config.text("bot.adapter");
+  const bool trained_here = which == WhichModel::Tuned && adapter.empty();
+  if (trained_here || fs::exists(workspace / "faqsmith.db", error)) bot.db = open_for_reading(workspace);
   use_bot_record(workspace, config);
   const fs::path base = resolve_model(config.text("model"), IfAbsent::Refuse, reporter);
   const Cpu cpu = detect_cpu();
   const EngineOptions options = engine_options(config);
-  bot.model = which == WhichModel::Base ? load_local_model(base, cpu, options)
-                                        : load_tuned(base, *bot.db, workspace / "runs", cpu, options, reporter);
+  if (trained_here) {
+    bot.model = load_tuned(base, *bot.db, workspace / "runs", cpu, options, reporter);
+  } else {
+    bot.model =
+        which == WhichModel::Base ? load_local_model(base, cpu, options) : load_adapted(base, adapter, cpu, options);
+  }
   if (bot.db) bot.sources = std::make_unique<SourceFinder>(*bot.db);
   return bot;
 }

@@ -17,6 +17,7 @@ struct Bot {
   std::unique_ptr<SourceFinder> sources;  // null where db is
 };
 // config gets the topic and model that the bot was trained with, where it sets none.
+// With the setting bot.adapter Tuned is the model with that adapter; it needs no workspace.
 // Throws Error(User) if there is no workspace, or nothing was trained in it (Tuned); the base model needs no workspace.
 [[nodiscard]] Bot open_bot(const fs::path& workspace, Config& config, WhichModel which, Reporter& reporter);
 

@@ -30,6 +30,10 @@ constexpr Setting kSettings[] = {
     {"bot.candidates", Integer, "0", 0, 32, "",
      "Answers that the tuned bot considers; search over the trained facts helps to choose one. 1: its first, word by "
      "word; 0: 8 for models below 0.5B parameters, else 1"},
+    {"bot.adapter", Text, "", 0, 0, "",
+     "ask and chat answer with the model and this adapter (PEFT folder, GGUF adapter, workspace that exported one) "
+     "instead "
+     "of what was trained here"},
     {"bot.topic", Text, "", 0, 0, "",
      "What the documents are about, e.g. 'the Debian system'; stands in the bot's system prompt, so changing it "
      "retrains"},
@@ -84,6 +88,10 @@ constexpr Setting kSettings[] = {
      "auto: full below 0.5B parameters, LoRA above; qlora: LoRA over weights in 4 bits"},
     {"train.base_memory", Choice, "auto", 0, 0, "auto|packed|streamed",
      "Frozen weights of LoRA: packed once (fast), or streamed from the file a layer at a time; auto: what fits"},
+    {"train.adapter", Text, "", 0, 0, "",
+     "An adapter to go on from: a PEFT folder, a GGUF adapter, or a workspace that exported one; rank, alpha and "
+     "targets "
+     "are its own. Empty: a new one"},
     {"train.learning_rate", Number, kFromStage, 0, 1, "", "Peak learning rate; 0: 4e-4 for full, 1e-3 for LoRA"},
     {"train.schedule", Choice, "cosine", 0, 0, "cosine|linear|constant",
      "How the learning rate falls after the warm-up"},
@@ -125,6 +133,10 @@ constexpr Setting kSettings[] = {
      "Modules that get an adapter: linears by name, all-linear, ends of names (3.mlp.up_proj), or regular expressions "
      "for whole names (model.layers.3.self_attn.q_proj), as PEFT's target_modules"},
     {"lora.layers", List, "", 0, 0, "", "Layers that get an adapter, from 0: 0-5, 20-, 7; empty: all"},
+
+    {"export.hf_type", Choice, "f32", 0, 0, "f32|bf16|f16", "Number format of the exported Hugging Face folder"},
+    {"export.hf_shard_gb", Number, kFromStage, 0.001, 1000, "",
+     "A larger Hugging Face folder is cut into files of at most so many GB"},
 
     {"evaluate.limit_per_part", Integer, kFromStage, 0, 100000, "",
      "Test questions of each part, chosen by hash; 0: all"},

@@ -5,6 +5,7 @@
 
 #include "app/models.h"
 #include "base/error.h"
+#include "model/lora.h"
 #include "stages/train/train.h"
 #include "train/checkpoint.h"
 
@@ -51,6 +52,14 @@ std::unique_ptr<LocalModel> load_tuned(const fs::path& base, Database& db, const
   }
   (void)load_checkpoint_into(file.weights, run, reporter);
   const std::string id = fmt::format("{}+{}", model_id(file.name, file.sha256), run.filename().string());
+  return std::make_unique<LocalModel>(std::move(file.weights), std::move(file.tokenizer), id, cpu, options);
+}
+
+std::unique_ptr<LocalModel> load_adapted(const fs::path& base, const fs::path& adapter, const Cpu& cpu,
+                                         const EngineOptions& options) {
+  ModelFile file = load_model(base, HashFile::Yes, Residency::AsStored);
+  merge_lora(file.weights, load_adapter(adapter, file.weights.config));
+  const std::string id = fmt::format("{}+{}", model_id(file.name, file.sha256), adapter.string());
   return std::make_unique<LocalModel>(std::move(file.weights), std::move(file.tokenizer), id, cpu, options);
 }
 

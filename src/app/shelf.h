@@ -39,5 +39,8 @@ class ModelShelf {
 // it was trained from another base model than the one that is set.
 [[nodiscard]] std::unique_ptr<LocalModel> load_tuned(const fs::path& base, Database& db, const fs::path& runs,
                                                      const Cpu& cpu, const EngineOptions& options, Reporter& reporter);
+// The base model with an adapter merged into it, any form that load_adapter() reads.
+[[nodiscard]] std::unique_ptr<LocalModel> load_adapted(const fs::path& base, const fs::path& adapter, const Cpu& cpu,
+                                                       const EngineOptions& options);
 
 }  // namespace faqsmith

@@ -107,6 +107,9 @@ constexpr Bound<LoraConfig> kLora[] = {
     {"lora.alpha", &LoraConfig::alpha},
     {"lora.dropout", &LoraConfig::dropout},
 };
+constexpr Bound<ExportOptions> kExport[] = {
+    {"export.hf_shard_gb", &ExportOptions::hf_shard_gb},
+};
 constexpr Bound<EvaluateOptions> kEvaluate[] = {
     {"evaluate.limit_per_part", &EvaluateOptions::limit_per_part},
     {"evaluate.max_tokens", &EvaluateOptions::max_tokens},
@@ -147,6 +150,7 @@ std::string stage_default(std::string_view key) {
   if (auto text = find_default(key, kTrainStage)) return *text;
   if (auto text = find_default(key, kLora)) return *text;
   if (auto text = find_default(key, kEvaluate)) return *text;
+  if (auto text = find_default(key, kExport)) return *text;
   if (auto text = find_default(key, kCut)) return *text;
   if (auto text = find_default(key, kCollect)) return *text;
   throw Error(Kind::Internal, fmt::format("the default of setting {} stands nowhere", key));
@@ -192,6 +196,7 @@ TrainOptions train_options(const Config& config) {
   out.base_memory = parse_base_memory(config.text("train.base_memory"));
   out.schedule = parse_schedule(config.text("train.schedule"));
   out.lora = filled(config, kLora);
+  out.adapter = config.text("train.adapter");
   out.lora.rslora = config.on("lora.rslora");
   out.lora.dora = config.on("lora.dora");
   set_targets(out, config.list("lora.targets"));
@@ -216,6 +221,15 @@ EvaluateOptions evaluate_options(const Config& config, const fs::path& workspace
   out.topic = config.text("bot.topic");
   out.candidates = config.number("bot.temperature") > 0 ? 1 : config.small("bot.candidates");
   out.report_folder = workspace / "runs";
+  return out;
+}
+
+ExportOptions export_options(const Config& config) {
+  ExportOptions out = filled(config, kExport);
+  const std::string& type = config.text("export.hf_type");
+  out.hf_type = type == "bf16" ? SafeFloat::BF16 : type == "f16" ? SafeFloat::F16 : SafeFloat::F32;
+  out.topic = config.text("bot.topic");
+  out.temperature = config.number("bot.temperature");
   return out;
 }
 

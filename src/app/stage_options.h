@@ -5,6 +5,7 @@
 #include "stages/collect/collect.h"
 #include "stages/curate/curate.h"
 #include "stages/evaluate/evaluate.h"
+#include "stages/export/export.h"
 #include "stages/generate/generate.h"
 #include "stages/split/split.h"
 #include "stages/train/train.h"
@@ -22,6 +23,7 @@ namespace faqsmith {
 [[nodiscard]] TrainOptions train_options(const Config& config);  // throws Error(User) for an unknown LoRA target
 [[nodiscard]] TrainStageOptions train_stage_options(const Config& config, const fs::path& base_model);
 [[nodiscard]] EvaluateOptions evaluate_options(const Config& config, const fs::path& workspace);
+[[nodiscard]] ExportOptions export_options(const Config& config);  // without kinds and places
 [[nodiscard]] AnswerOptions answer_options(const Config& config);
 
 }  // namespace faqsmith

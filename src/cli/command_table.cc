@@ -41,6 +41,7 @@ constexpr Flag kAskFlags[] = {
     {"--batch", "", "FILE", "", "Answer every line of a JSONL file: {\"id\": …, \"question\": …}"},
     {"--out", "-o", "FILE", "", "Where --batch writes; default: standard output"},
     {"--base", "", "", "", "Ask the untuned model instead, to compare"},
+    {"--adapter", "", "PATH", "bot.adapter", "Ask the model with this adapter: PEFT folder, GGUF file or workspace"},
     {"--max-tokens", "", "N", "bot.max_tokens", "Longest answer"},
     {"--temperature", "", "T", "bot.temperature", "Randomness"},
     {"--min-p", "", "P", "bot.min_p", "Leave out tokens less likely than this share of the likeliest"},
@@ -58,6 +59,7 @@ constexpr Flag kAskFlags[] = {
 };
 constexpr Flag kChatFlags[] = {
     {"--base", "", "", "", "Talk with the untuned model instead, to compare"},
+    {"--adapter", "", "PATH", "bot.adapter", "Talk with the model and this adapter"},
     {"--max-tokens", "", "N", "bot.max_tokens", "Longest answer"},
     {"--temperature", "", "T", "bot.temperature", "Randomness"},
     {"--min-p", "", "P", "bot.min_p", "Leave out tokens less likely than this share of the likeliest"},
@@ -81,6 +83,7 @@ constexpr Flag kTrainFlags[] = {
     {"--method", "", "METHOD", "train.method", "auto, full, lora or qlora"},
     {"--steps", "", "N", "train.steps", "Optimizer steps; 0: by epochs"},
     {"--epochs", "", "N", "train.epochs", "Passes over the training pairs"},
+    {"--adapter", "", "PATH", "train.adapter", "Go on from this adapter: PEFT folder, GGUF file or workspace"},
     {"--learning-rate", "", "LR", "train.learning_rate", "Peak learning rate; 0: by method"},
     {"--model", "-m", "MODEL", "model", "The model to teach"},
     {"--seed", "", "N", "seed", "Every random choice follows from it"},
@@ -95,6 +98,7 @@ constexpr Flag kExportFlags[] = {
     {"--system", "", "TEXT", "", "A system turn for every row"},
     {"--out", "-o", "PATH", "", "Folder (models) or file (--data) to write; default: in the workspace"},
     {"--model", "-m", "MODEL", "model", "The base model that the bot was trained from"},
+    {"--hf-type", "", "TYPE", "export.hf_type", "Number format of the Hugging Face folder: f32, bf16 or f16"},
 };
 
 constexpr Flag kBuildFlags[] = {
@@ -186,12 +190,15 @@ constexpr Command kCommands[] = {
      "faqsmith import -w bot our-faq.jsonl            # train on them\nfaqsmith import -w bot --gold questions.jsonl   "
      " # measure with them, never train",
      kImportFlags, run_import},
-    {"export", "Data in and out", "Write the trained model, or the training data", "[adapter|f32|f16|hf...]", 0, 4,
-     "Without arguments: all that the training gives: the adapter as a PEFT folder (LoRA), the whole model as GGUF in "
-     "F32 and F16. hf writes a Hugging Face folder in float32. Each file is "
-     "read back and compared with the trained model before it gets its name. With --data: pairs as JSONL, in the "
-     "formats that other tools read.",
-     "faqsmith export -w bot f16\nfaqsmith export -w bot --data messages --out train.jsonl", kExportFlags, run_export},
+    {"export", "Data in and out", "Write the trained model, or the training data", "[FORM...]", 0, 9,
+     "FORM is adapter (PEFT folder), gguf-lora (adapter for llama.cpp), f32, f16, bf16, q8_0, q4_0 or q4_k (the whole "
+     "model as GGUF, with an Ollama Modelfile), hf (Hugging Face folder). Without arguments: f32 and f16, and of a "
+     "LoRA "
+     "run the adapter. Each file is read back and held against the trained model, layer by layer and by its answers, "
+     "before it gets its name. With --data: pairs as JSONL, in the formats that other tools read.",
+     "faqsmith export -w bot q8_0\nfaqsmith export -w bot hf --hf-type bf16\nfaqsmith export -w bot --data messages "
+     "--out train.jsonl",
+     kExportFlags, run_export},
 
     {"status",
      "Look",

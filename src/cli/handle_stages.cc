@@ -7,6 +7,7 @@
 #include "app/config_sources.h"
 #include "app/models.h"
 #include "app/pipeline.h"
+#include "app/stage_options.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -120,12 +121,11 @@ int run_export(Session& session) {
   Workspace& workspace = *opened;
   if (session.has("--data")) return export_pairs(workspace, session);
   use_bot_record(session.workspace, session.config);
-  ExportOptions options;
+  ExportOptions options = export_options(session.config);
   for (const auto& kind : session.arguments) options.kinds.push_back(parse_export_kind(kind));
   options.base_model = resolve_model(session.config.text("model"), IfAbsent::Refuse, *session.reporter);
   options.run = finished_train_run(workspace.db(), workspace.runs());
   options.folder = session.get("--out", (workspace.folder() / "export").string());
-  options.topic = session.config.text("bot.topic");
   const StageReport report = export_model(workspace, options, *session.reporter);
   session.reporter->note("exports: " + options.folder.string());
   show_report(report, session);

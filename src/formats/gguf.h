@@ -1,4 +1,4 @@
-// GGUF, the model file of llama.cpp: reader (versions 2 and 3, little endian) and writer (version 3; F32 and F16).
+// GGUF, the model file of llama.cpp: reader (versions 2 and 3, little endian) and writer (version 3).
 // Promise: a file is data that may lie. Every count is checked against the bytes that remain before it is used, and a
 // file that does not hold together is refused with its name, the place and the reason. No meaning of keys is known
 // here. Source: the GGUF specification (github.com/ggml-org/ggml, docs/gguf.md). Thread-safe after construction.
@@ -91,11 +91,12 @@ class GgufWriter {
   void add_int32s(std::string_view key, const std::vector<std::int32_t>& values);
   void add_float32s(std::string_view key, const std::vector<float>& values);
   void add_tensor(std::string_view name, const std::vector<std::int64_t>& dims_innermost_first,
-                  GgmlType type);  // F32, F16
+                  GgmlType type);  // can_quantize(type); rows are whole blocks of it
 
-  // Opens the file; from here only write_tensor, once for each tensor in the order of add_tensor.
+  // Opens the file; from here only values, of each tensor in the order of add_tensor. Converted to the declared type.
   void begin(const fs::path& path);
-  void write_tensor(std::span<const float> values);  // converted to the declared type
+  void write_tensor(std::span<const float> values);
+  void write_values(std::span<const float> values);  // a tensor in parts of whole rows, its first row first
   void finish();                                     // all tensors written; crash-safe rename
 
  private:
@@ -106,10 +107,12 @@ class GgufWriter {
     std::uint64_t n_elements;
   };
   void add_key(std::string_view key, std::uint32_t type);
+  [[nodiscard]] const Declared& next_tensor() const;
   std::string metadata_;
   std::uint64_t n_keys_ = 0;
   std::vector<Declared> tensors_;
-  std::size_t n_written_ = 0;
+  std::size_t n_written_ = 0;   // tensors
+  std::uint64_t n_values_ = 0;  // of the tensor in work
   std::optional<AtomicFile> out_;
 };
 

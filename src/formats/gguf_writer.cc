@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "formats/gguf.h"
-#include "tensor/quants.h"
+#include "tensor/quantize.h"
 
 namespace faqsmith {
 namespace {
@@ -28,10 +28,6 @@ void append_string(std::string& out, std::string_view text) {
 
 std::uint64_t padding(std::uint64_t size) {
   return (kAlignment - size % kAlignment) % kAlignment;
-}
-
-std::uint64_t element_bytes(GgmlType type) {
-  return type == GgmlType::F16 ? 2 : 4;
 }
 
 }  // namespace
@@ -85,7 +81,7 @@ void GgufWriter::add_float32s(std::string_view key, const std::vector<float>& va
 
 void GgufWriter::add_tensor(std::string_view name, const std::vector<std::int64_t>& dims_innermost_first,
                             GgmlType type) {
-  require(type == GgmlType::F32 || type == GgmlType::F16, "GGUF tensors are written as F32 or F16");
+  require(can_quantize(type), "a GGUF tensor is written in a type that quantize() knows");
   std::uint64_t n = 1;
   for (const std::int64_t dim : dims_innermost_first) n *= static_cast<std::uint64_t>(dim);
   tensors_.push_back({std::string(name), dims_innermost_first, type, n});
@@ -105,7 +101,7 @@ void GgufWriter::begin(const fs::path& path) {
     for (const std::int64_t dim : tensor.dims) append(head, static_cast<std::uint64_t>(dim));
     append(head, static_cast<std::uint32_t>(tensor.type));
     append(head, offset);
-    offset += tensor.n_elements * element_bytes(tensor.type);
+    offset += quantized_bytes(tensor.type, tensor.n_elements);
     offset += padding(offset);
   }
   head.append(padding(head.size()), '\0');
@@ -114,18 +110,28 @@ void GgufWriter::begin(const fs::path& path) {
 }
 
 void GgufWriter::write_tensor(std::span<const float> values) {
-  require(out_ && n_written_ < tensors_.size(), "write_tensor() follows begin(), once a tensor");
-  const Declared& tensor = tensors_[n_written_++];
-  require(values.size() == tensor.n_elements, "a tensor is written with as many values as declared");
-  if (tensor.type == GgmlType::F32) {
-    out_->write(values.data(), values.size_bytes());
-  } else {
-    constexpr std::size_t kPiece = std::size_t{1} << 16;  // elements converted at a time
-    for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
-      const auto halves = to_halves(values.subspan(begin, std::min(kPiece, values.size() - begin)), tensor.name);
-      out_->write(halves.data(), halves.size() * sizeof(std::uint16_t));
-    }
+  require(values.size() == next_tensor().n_elements, "a tensor is written with as many values as declared");
+  write_values(values);
+}
+
+const GgufWriter::Declared& GgufWriter::next_tensor() const {
+  require(out_ && n_written_ < tensors_.size(), "values follow begin(), for each tensor once");
+  return tensors_[n_written_];
+}
+
+void GgufWriter::write_values(std::span<const float> values) {
+  const Declared& tensor = next_tensor();
+  n_values_ += values.size();
+  require(n_values_ <= tensor.n_elements, "a tensor is written with as many values as declared");
+  constexpr std::size_t kPiece = std::size_t{1} << 18;  // elements converted at a time: whole blocks of every type
+  for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
+    const auto bytes =
+        quantize(tensor.type, values.subspan(begin, std::min(kPiece, values.size() - begin)), tensor.name);
+    out_->write(bytes.data(), bytes.size());
   }
+  if (n_values_ < tensor.n_elements) return;
+  n_values_ = 0;
+  ++n_written_;
   const std::string zeros(padding(out_->size()), '\0');
   out_->write(zeros);
 }

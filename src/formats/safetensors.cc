@@ -205,41 +205,71 @@ const char* dtype_name(SafeFloat type) {
   return type == SafeFloat::F32 ? "F32" : type == SafeFloat::F16 ? "F16" : "BF16";
 }
 
-void write_values(AtomicFile& out, const SafeTensorToWrite& tensor, SafeFloat type) {
-  if (type == SafeFloat::F32) return out.write(tensor.values.data(), tensor.values.size_bytes());
-  constexpr std::size_t kPiece = std::size_t{1} << 16;  // elements converted at a time
-  for (std::size_t begin = 0; begin < tensor.values.size(); begin += kPiece) {
-    const auto piece = tensor.values.subspan(begin, std::min(kPiece, tensor.values.size() - begin));
-    const auto halves = type == SafeFloat::F16 ? to_halves(piece, tensor.name) : to_bf16s(piece, tensor.name);
-    out.write(halves.data(), halves.size() * sizeof(std::uint16_t));
-  }
-}
-
 }  // namespace
 
 std::uint64_t bytes_of(SafeFloat type) {
   return type == SafeFloat::F32 ? 4 : 2;
 }
 
-void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite>& tensors, SafeFloat type,
-                       const std::map<std::string, std::string>& metadata) {
+void SafetensorsWriter::add_tensor(const std::string& name, const std::vector<std::int64_t>& shape) {
+  std::uint64_t n = 1;
+  for (const std::int64_t dim : shape) n *= static_cast<std::uint64_t>(dim);
+  tensors_.push_back({name, shape, n});
+  n_bytes_ += n * bytes_of(type_);
+}
+
+void SafetensorsWriter::begin(const fs::path& path, const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header;
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
-  for (const SafeTensorToWrite& tensor : tensors) {
+  for (const Declared& tensor : tensors_) {
     require(!header.contains(tensor.name), "a tensor name is written once");
-    const std::uint64_t end = offset + tensor.values.size() * bytes_of(type);
-    header[tensor.name] = {{"dtype", dtype_name(type)}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    const std::uint64_t end = offset + tensor.n_values * bytes_of(type_);
+    header[tensor.name] = {{"dtype", dtype_name(type_)}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.empty() ? "{}" : header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // data is aligned for readers that map it
   const std::uint64_t length = text.size();
-  AtomicFile out(path);
-  out.write(&length, sizeof length);
-  out.write(text);
-  for (const SafeTensorToWrite& tensor : tensors) write_values(out, tensor, type);
-  out.commit();
+  out_.emplace(path);
+  out_->write(&length, sizeof length);
+  out_->write(text);
+}
+
+void SafetensorsWriter::write_values(std::span<const float> values) {
+  // A tensor without values is passed over.
+  while (n_written_ < tensors_.size() && n_values_ == tensors_[n_written_].n_values) {
+    ++n_written_;
+    n_values_ = 0;
+  }
+  if (values.empty()) return;
+  require(out_ && n_written_ < tensors_.size(), "values follow begin(), for each tensor once");
+  const Declared& tensor = tensors_[n_written_];
+  n_values_ += values.size();
+  require(n_values_ <= tensor.n_values, "a tensor is written with as many values as declared");
+  if (type_ == SafeFloat::F32) return out_->write(values.data(), values.size_bytes());
+  constexpr std::size_t kPiece = std::size_t{1} << 16;  // elements converted at a time
+  for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
+    const auto piece = values.subspan(begin, std::min(kPiece, values.size() - begin));
+    const auto halves = type_ == SafeFloat::F16 ? to_halves(piece, tensor.name) : to_bf16s(piece, tensor.name);
+    out_->write(halves.data(), halves.size() * sizeof(std::uint16_t));
+  }
+}
+
+void SafetensorsWriter::finish() {
+  write_values({});
+  require(out_ && n_written_ == tensors_.size(), "every declared tensor is written before finish()");
+  out_->commit();
+  out_.reset();
+}
+
+void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite>& tensors, SafeFloat type,
+                       const std::map<std::string, std::string>& metadata) {
+  SafetensorsWriter out(type);
+  for (const SafeTensorToWrite& tensor : tensors) out.add_tensor(tensor.name, tensor.shape);
+  out.begin(path, metadata);
+  for (const SafeTensorToWrite& tensor : tensors) out.write_values(tensor.values);
+  out.finish();
 }
 
 }  // namespace faqsmith

@@ -53,13 +53,38 @@ class SafetensorsFile {
 
 enum class SafeFloat { F32, F16, BF16 };
 [[nodiscard]] std::uint64_t bytes_of(SafeFloat type);  // of one value
+// Writes a file front to back: all names and shapes first, then the values in the same order, in parts of any size.
+// Crash-safe. F16 and BF16 round to nearest even and refuse finite values that do not fit. Metadata "format": "pt"
+// makes transformers and peft accept the file.
+class SafetensorsWriter {
+ public:
+  explicit SafetensorsWriter(SafeFloat type) : type_(type) {}
+  void add_tensor(const std::string& name, const std::vector<std::int64_t>& shape);
+  [[nodiscard]] std::uint64_t n_bytes() const { return n_bytes_; }  // of the values declared so far
+  void begin(const fs::path& path, const std::map<std::string, std::string>& metadata);
+  void write_values(std::span<const float> values);
+  void finish();
+
+ private:
+  struct Declared {
+    std::string name;
+    std::vector<std::int64_t> shape;
+    std::uint64_t n_values;
+  };
+  SafeFloat type_;
+  std::vector<Declared> tensors_;
+  std::uint64_t n_bytes_ = 0;
+  std::size_t n_written_ = 0;   // tensors
+  std::uint64_t n_values_ = 0;  // of the tensor in work
+  std::optional<AtomicFile> out_;
+};
+
 struct SafeTensorToWrite {
   std::string name;
   std::vector<std::int64_t> shape;
   std::span<const float> values;  // row-major
 };
-// Crash-safe; needs little memory beside the values. F16 and BF16 round to nearest even and refuse finite values that
-// do not fit. Metadata "format": "pt" makes transformers and peft accept it.
+// All at once, for what is in memory anyway.
 void write_safetensors(const fs::path& path, const std::vector<SafeTensorToWrite>& tensors, SafeFloat type,
                        const std::map<std::string, std::string>& metadata);
 

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "formats/safetensors.h"
+#include "model/gguf_types.h"
 #include "model/lora.h"
 #include "model/tokenizer_files_save.h"
 #include "model/weights.h"
@@ -42,6 +43,20 @@ TokenizerSpec tokenizer() {
   return spec;
 }
 
+constexpr GgufFloat kAllKinds[] = {GgufFloat::F32,  GgufFloat::F16,  GgufFloat::BF16,
+                                   GgufFloat::Q8_0, GgufFloat::Q4_0, GgufFloat::Q4_K};
+
+// Rows of whole super-blocks, so that K-quants need no other type.
+LlamaConfig wide_model() {
+  LlamaConfig config = kModel;
+  config.hidden_size = 256;
+  config.intermediate_size = 512;
+  config.n_heads = 4;
+  config.head_dim = 64;
+  config.n_layers = 8;
+  return config;
+}
+
 std::string all_values(const Weights& weights) {
   std::string out;
   for_each_tensor(weights, [&](const std::string&, const Buffer<float>& tensor) {
@@ -55,8 +70,8 @@ TEST(Interchange, WritesOneFileOfEachKind) {
   if (!folder_name) GTEST_SKIP() << "run by tests/model_files_test.py";
   const fs::path folder = folder_name;
   const Weights weights = random_weights(kModel, 42);
-  save_gguf(folder / "f32.gguf", weights, tokenizer(), "Interchange", GgufFloat::F32);
-  save_gguf(folder / "f16.gguf", weights, tokenizer(), "Interchange", GgufFloat::F16);
+  for (const GgufFloat kind : kAllKinds)
+    save_gguf(folder / fmt::format("{}.gguf", gguf_kind_name(kind)), weights, tokenizer(), "Interchange", kind);
   std::vector<SafeTensorToWrite> tensors;
   for_each_tensor(weights, [&](const std::string& name, const Buffer<float>& tensor) {
     const Shape& shape = tensor.shape();
@@ -71,6 +86,47 @@ TEST(Interchange, WritesOneFileOfEachKind) {
   save_peft_adapter(folder / "adapter", init_lora(kModel, {.rank = 4}, rng), kModel, "base");
 }
 
+// The same model in every form whose rows are whole super-blocks, and its values.
+TEST(Interchange, WritesWideFilesOfEachKind) {
+  const char* folder_name = std::getenv("FAQSMITH_WRITE_FILES");
+  if (!folder_name) GTEST_SKIP() << "run by tests/model_files_test.py";
+  const fs::path folder = folder_name;
+  const Weights weights = random_weights(wide_model(), 43);
+  for (const GgufFloat kind : kAllKinds)
+    save_gguf(folder / fmt::format("wide-{}.gguf", gguf_kind_name(kind)), weights, tokenizer(), "Wide", kind);
+}
+
+// A small model that says something, adapters of each kind as files, and the model with each merged: for
+// tests/adapter_files_test.py.
+TEST(Interchange, WritesAdaptersAndMergedModels) {
+  const char* folder_name = std::getenv("FAQSMITH_WRITE_FILES");
+  if (!folder_name) GTEST_SKIP() << "run by tests/adapter_files_test.py";
+  const fs::path folder = folder_name;
+  const auto base = [] {
+    Weights weights = random_weights(kModel, 42);
+    for_each_tensor(weights, [](const std::string& name, Buffer<float>& tensor) {
+      if (name.ends_with("norm.weight")) return;
+      for (std::int64_t i = 0; i < tensor.size(); ++i) tensor[i] *= 6;
+    });
+    return weights;
+  };
+  save_gguf(folder / "base.gguf", base(), tokenizer(), "Base", GgufFloat::F32);
+  for (const bool rslora : {false, true}) {
+    Rng rng(8);
+    LoraWeights lora = init_lora(kModel, {.rank = 8, .alpha = 12, .rslora = rslora}, rng);
+    for (auto& layer : lora.layers) {
+      for (auto& pair : layer) {
+        for (std::int64_t i = 0; i < pair->b.size(); ++i) pair->b[i] = static_cast<float>(0.1 * rng.normal());
+      }
+    }
+    const std::string kind = rslora ? "rslora" : "lora";
+    save_gguf_adapter(folder / (kind + ".gguf"), lora, kModel, kind);
+    Weights merged = base();
+    merge_lora(merged, lora);
+    save_gguf(folder / (kind + "-merged.gguf"), merged, tokenizer(), "Merged", GgufFloat::F32);
+  }
+}
+
 // A seeded adapter that changes what a real model says, as PEFT's folder and merged into the model: for
 // tools/oracle/export_parity.py, which has PEFT apply the one and llama.cpp run the other.
 TEST(Interchange, MergesASeededAdapter) {
@@ -80,7 +136,11 @@ TEST(Interchange, MergesASeededAdapter) {
   const fs::path folder = folder_name;
   ModelFile model = load_model(base, HashFile::No);
   Rng rng(2026);
-  LoraWeights lora = init_lora(model.weights.config, {.rank = 8, .alpha = 16}, rng);
+  const char* kind = std::getenv("FAQSMITH_ADAPTER_KIND");  // lora, rslora, dora
+  const bool rslora = kind && std::string_view(kind) == "rslora", dora = kind && std::string_view(kind) == "dora";
+  LoraWeights lora =
+      init_lora(model.weights.config, {.rank = 8, .alpha = rslora ? 6.0f : 16.0f, .rslora = rslora, .dora = dora}, rng);
+  init_magnitudes(model.weights, lora);
   constexpr double kSpread = 0.1;  // enough to change most answers, little enough to leave them language
   for (auto& layer : lora.layers) {
     for (auto& pair : layer) {
@@ -88,8 +148,19 @@ TEST(Interchange, MergesASeededAdapter) {
     }
   }
   save_peft_adapter(folder / "adapter", lora, model.weights.config, model.name);
+  if (!dora) save_gguf_adapter(folder / "adapter.gguf", lora, model.weights.config, model.name);
+  save_gguf(folder / "base-f32.gguf", model.weights, model.tokenizer, model.name, GgufFloat::F32);
   merge_lora(model.weights, lora);
-  save_gguf(folder / "merged-f32.gguf", model.weights, model.tokenizer, model.name, GgufFloat::F32);
+  for (const GgufFloat type : kAllKinds) {
+    save_gguf(folder / fmt::format("merged-{}.gguf", gguf_kind_name(type)), model.weights, model.tokenizer, model.name,
+              type);
+  }
+  for (const SafeFloat type : {SafeFloat::F32, SafeFloat::BF16}) {
+    const fs::path copy = folder / (type == SafeFloat::F32 ? "merged-hf-f32" : "merged-hf-bf16");
+    save_hf_folder(copy, model.weights, model.tokenizer,
+                   {.type = type, .max_shard_bytes = 100'000'000, .name = model.name});
+    ASSERT_TRUE(save_hf_tokenizer(copy, model.tokenizer));
+  }
 }
 
 nlohmann::json shape_of(const LlamaConfig& c) {

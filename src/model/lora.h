@@ -59,6 +59,15 @@ void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const Ll
 // Refuses non-finite values by tensor and index; missing tensors, tensors left over and settings that we do not compute
 // by name.
 [[nodiscard]] LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model);
+// llama.cpp's GGUF adapter, in F32. A rank-stabilised scale is folded into its alpha. Throws Error(User) for DoRA.
+void save_gguf_adapter(const fs::path& path, const LoraWeights& lora, const LlamaConfig& model,
+                       const std::string& name);
+// The same refusals as load_peft_adapter; one rank. Any number format.
+[[nodiscard]] LoraWeights load_gguf_adapter(const fs::path& path, const LlamaConfig& model);
+// Any of these: a PEFT folder, a GGUF adapter, an export folder or workspace that holds an exported PEFT adapter.
+// Throws Error(Input) that names the tensor where the adapter does not fit the base model.
+[[nodiscard]] LoraWeights load_adapter(const fs::path& path, const LlamaConfig& model);
+inline constexpr const char* kPeftConfigFile = "adapter_config.json";
 // The text of adapter_config.json of an adapter for this model; file: the name that errors show.
 [[nodiscard]] LoraConfig parse_peft_config(std::string_view text, const fs::path& file, const LlamaConfig& model);
 

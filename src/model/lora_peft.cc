@@ -17,7 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kConfigFile = "adapter_config.json";
 constexpr const char* kTensorFile = "adapter_model.safetensors";
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 
@@ -237,13 +236,14 @@ void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const Ll
   }
   make_folders(folder);
   write_safetensors(folder / kTensorFile, tensors, SafeFloat::F32, {{"format", "pt"}});
-  write_file_atomic(folder / kConfigFile,
+  write_file_atomic(folder / kPeftConfigFile,
                     config_json(lora.config, base_model).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
 LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model) {
   LoraWeights lora;
-  lora.config = parse_peft_config(read_file(folder / kConfigFile, kMaxConfigBytes), folder / kConfigFile, model);
+  lora.config =
+      parse_peft_config(read_file(folder / kPeftConfigFile, kMaxConfigBytes), folder / kPeftConfigFile, model);
   const SafetensorsFile file(folder / kTensorFile);
   lora.layers.resize(static_cast<std::size_t>(model.n_layers));
   std::set<std::string> used;

@@ -107,7 +107,14 @@ struct ModelInfo {
 };
 [[nodiscard]] ModelInfo read_model_info(const fs::path& path);
 
-enum class GgufFloat { F32, F16 };
+enum class GgufFloat {
+  F32,
+  F16,
+  BF16,
+  Q8_0,
+  Q4_0,
+  Q4_K
+};  // of most matrices; gguf_types.h says which tensor gets which
 // Writes weights and tokenizer as GGUF v3 that llama.cpp loads.
 void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec& tokenizer, const std::string& name,
                GgufFloat type);

@@ -119,9 +119,9 @@ void check_all_tensors(const GgufParts& parts, const LlamaConfig& config) {
                               embedding->dims[1]));
   }
   std::unordered_set<std::string> known = {kRopeFactorsName};
-  for (const auto& [name, shape] : gguf_shapes(config)) {
-    check_tensor(parts, name, shape);
-    known.insert(name);
+  for (const GgufShape& expected : gguf_shapes(config)) {
+    check_tensor(parts, expected.name, expected.shape);
+    known.insert(expected.name);
   }
   for (const auto& [file, tensor] : parts.tensors()) {
     if (!known.contains(tensor->name))

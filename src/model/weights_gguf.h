@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,12 @@
 namespace faqsmith {
 
 struct GgufShape {
-  std::string name;  // "blk.3.attn_q.weight"
-  Shape shape;       // outermost first, as in memory
+  std::string name;          // "blk.3.attn_q.weight"
+  Shape shape;               // outermost first, as in memory
+  std::string hf_name = {};  // "model.layers.3.self_attn.q_proj.weight"
+  std::int64_t layer = -1;   // as in ModelTensor
+  std::optional<Linear> linear = std::nullopt;
+  RowOrder order = RowOrder::Same;
 };
 // Every tensor of such a model, in the order that llama.cpp's converter writes.
 [[nodiscard]] std::vector<GgufShape> gguf_shapes(const LlamaConfig& config);

@@ -27,6 +27,10 @@ std::string layer_name(std::int64_t layer, const LayerTensor& tensor, const char
   return fmt::format("blk.{}.{}.{}", layer, tensor.suffix, part);
 }
 
+RowOrder row_order(Linear linear) {
+  return linear == Linear::Q || linear == Linear::K ? RowOrder::PairedHalves : RowOrder::Same;
+}
+
 template <class Slot, class AnyWeights>
 std::vector<Slot> all_slots(AnyWeights& weights) {
   std::vector<Slot> out;
@@ -40,8 +44,7 @@ std::vector<Slot> all_slots(AnyWeights& weights) {
                        .vector = t.linear == kAttentionNorm ? &layer.attention_norm : &layer.mlp_norm});
         continue;
       }
-      const bool permuted = t.linear == static_cast<int>(Linear::Q) || t.linear == static_cast<int>(Linear::K);
-      const RowOrder order = permuted ? RowOrder::PairedHalves : RowOrder::Same;
+      const RowOrder order = row_order(static_cast<Linear>(t.linear));
       out.push_back({.name = layer_name(index, t), .matrix = &layer.linear[t.linear], .order = order});
       if (!layer.bias[t.linear].empty())
         out.push_back({.name = layer_name(index, t, "bias"), .vector = &layer.bias[t.linear], .order = order});
@@ -56,21 +59,25 @@ std::vector<Slot> all_slots(AnyWeights& weights) {
 
 std::vector<GgufShape> gguf_shapes(const LlamaConfig& config) {
   std::vector<GgufShape> out;
-  out.push_back({"token_embd.weight", {config.vocab_size, config.hidden_size}});
+  out.push_back({"token_embd.weight", {config.vocab_size, config.hidden_size}, "model.embed_tokens.weight"});
   for (std::int64_t i = 0; i < config.n_layers; ++i) {
     for (const LayerTensor& t : kLayerTensors) {
       if (t.linear < 0) {
-        out.push_back({layer_name(i, t), {config.hidden_size}});
+        const char* norm = t.linear == kAttentionNorm ? "input_layernorm" : "post_attention_layernorm";
+        out.push_back({layer_name(i, t), {config.hidden_size}, fmt::format("model.layers.{}.{}.weight", i, norm), i});
         continue;
       }
       const auto linear = static_cast<Linear>(t.linear);
       const Shape shape = linear_shape(config, linear);
-      out.push_back({layer_name(i, t), shape});
-      if (has_bias(config, linear)) out.push_back({layer_name(i, t, "bias"), {shape[0]}});
+      const RowOrder order = row_order(linear);
+      out.push_back({layer_name(i, t), shape, hf_name(i, linear), i, linear, order});
+      if (has_bias(config, linear))
+        out.push_back({layer_name(i, t, "bias"), {shape[0]}, hf_bias_name(i, linear), i, std::nullopt, order});
     }
   }
-  out.push_back({"output_norm.weight", {config.hidden_size}});
-  if (!config.tied_embeddings) out.push_back({"output.weight", {config.vocab_size, config.hidden_size}});
+  out.push_back({"output_norm.weight", {config.hidden_size}, "model.norm.weight"});
+  if (!config.tied_embeddings)
+    out.push_back({"output.weight", {config.vocab_size, config.hidden_size}, "lm_head.weight"});
   return out;
 }
 

@@ -1,9 +1,12 @@
-// A model in memory to GGUF: Q and K rows permuted back, norms and biases kept in F32 as llama.cpp wants them.
+// A model to GGUF, a few rows at a time: Q and K rows permuted back.
+#include <algorithm>
+
 #include "formats/gguf.h"
+#include "model/gguf_types.h"
+#include "model/tensor_source.h"
 #include "model/tokenizer_gguf.h"
 #include "model/weights_gguf.h"
 #include "model/weights_gguf_rope.h"
-#include "sys/parallel.h"
 
 namespace faqsmith {
 namespace {
@@ -13,7 +16,7 @@ void add_model_keys(GgufWriter& out, const LlamaConfig& config, const std::strin
   out.add_string("general.architecture", "llama");
   out.add_string("general.type", "model");
   out.add_string("general.name", name);
-  add("general.file_type", type == GgufFloat::F32 ? 0 : 1);
+  add("general.file_type", gguf_file_type(type));
   add("llama.block_count", config.n_layers);
   add("llama.context_length", config.max_positions);
   add("llama.embedding_length", config.hidden_size);
@@ -30,52 +33,56 @@ void add_model_keys(GgufWriter& out, const LlamaConfig& config, const std::strin
   add_rope_scaling(out, config);
 }
 
-// One tensor is decoded at a time.
-void write_slot(GgufWriter& out, const ConstGgufSlot& slot, std::int64_t head_dim) {
-  const Shape& shape = slot.shape();
-  const std::int64_t n_rows = shape[0], row_elements = shape.size() / n_rows;  // of a norm or bias: 1
-  Buffer<float> values(shape);
-  const auto write_row = [&](const RowSource& rows, std::int64_t row) {
-    const std::int64_t source = slot.order == RowOrder::PairedHalves ? hf_row(row, head_dim) : row;
-    rows.decode_rows(source, 1, values.data() + row * row_elements);
-  };
-  parallel_for(n_rows, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      if (slot.matrix) {
-        write_row(*slot.matrix, row);
-      } else {
-        write_row(MemoryRows(slot.vector->in()), row);
-      }
-    }
-  });
-  out.write_tensor({values.data(), static_cast<std::size_t>(values.size())});
+std::vector<std::int64_t> innermost_first(const Shape& shape) {
+  std::vector<std::int64_t> dims;
+  for (int d = shape.rank - 1; d >= 0; --d) dims.push_back(shape[d]);
+  return dims;
+}
+
+// Whole heads of Q and K in each piece, so that their rows change places within it.
+void write_tensor(GgufWriter& out, const TensorSource& source, const GgufShape& shape) {
+  const std::int64_t head_dim = source.config().head_dim;
+  const bool permuted = shape.order == RowOrder::PairedHalves;
+  const ModelTensor tensor{shape.hf_name, shape.shape, shape.layer, shape.linear};
+  const std::int64_t row_size = tensor.row_size();
+  std::vector<float> in_gguf_order;
+  read_in_pieces(source, tensor, permuted ? head_dim : 1,
+                 [&](std::int64_t, std::int64_t n, std::span<const float> values) {
+                   if (!permuted) return out.write_values(values);
+                   in_gguf_order.resize(values.size());
+                   for (std::int64_t row = 0; row < n; ++row) {
+                     std::copy_n(values.data() + hf_row(row, head_dim) * row_size, row_size,
+                                 in_gguf_order.data() + row * row_size);
+                   }
+                   out.write_values(in_gguf_order);
+                 });
 }
 
 }  // namespace
 
-void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec& tokenizer, const std::string& name,
-               GgufFloat type) {
-  require(static_cast<std::int64_t>(tokenizer.tokens.size()) == weights.config.vocab_size,
+void save_gguf(const fs::path& path, const TensorSource& source, const TokenizerSpec& tokenizer,
+               const std::string& name, GgufFloat type) {
+  const LlamaConfig& config = source.config();
+  require(static_cast<std::int64_t>(tokenizer.tokens.size()) == config.vocab_size,
           "a model is saved with a tokenizer of its own vocabulary");
   GgufWriter out;
-  add_model_keys(out, weights.config, name, type);
+  add_model_keys(out, config, name, type);
   write_gguf_tokenizer(out, tokenizer);
-  const std::vector<float> factors = gguf_rope_factors(weights.config);
+  const std::vector<float> factors = gguf_rope_factors(config);
   if (!factors.empty()) out.add_tensor(kRopeFactorsName, {static_cast<std::int64_t>(factors.size())}, GgmlType::F32);
-  const std::vector<ConstGgufSlot> slots = gguf_slots(weights);
-  for (const ConstGgufSlot& slot : slots) {
-    const Shape& shape = slot.shape();
-    std::vector<std::int64_t> dims;
-    for (int d = shape.rank - 1; d >= 0; --d) dims.push_back(shape[d]);
-    const bool half = type == GgufFloat::F16 && shape.rank == 2;
-    out.add_tensor(slot.name, dims, half ? GgmlType::F16 : GgmlType::F32);
-  }
+  const std::vector<GgufShape> shapes = gguf_shapes(config);
+  const std::vector<GgufTensorType> types = gguf_tensor_types(config, type);
+  for (std::size_t i = 0; i < shapes.size(); ++i)
+    out.add_tensor(shapes[i].name, innermost_first(shapes[i].shape), types[i].type);
   out.begin(path);
   if (!factors.empty()) out.write_tensor(factors);
-  for (const ConstGgufSlot& slot : slots) {
-    write_slot(out, slot, weights.config.head_dim);
-  }
+  for (const GgufShape& shape : shapes) write_tensor(out, source, shape);
   out.finish();
+}
+
+void save_gguf(const fs::path& path, const Weights& weights, const TokenizerSpec& tokenizer, const std::string& name,
+               GgufFloat type) {
+  save_gguf(path, WeightsSource(weights), tokenizer, name, type);
 }
 
 }  // namespace faqsmith

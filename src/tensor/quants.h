@@ -1,6 +1,6 @@
-// ggml's number formats to float32 and back. Promise: bit for bit what the reference implementation computes (the PyPI
-// package gguf; golden files tests/golden/quants_*). Blocks of 32: Q8_0 d·q, Q4_0 d·(q-8), Q5_0 d·(q-16), Q4_1 and Q5_1
-// d·q+m, with d and m in float16; super-blocks of 256: Q2_K to Q6_K (quants_k.h).
+// ggml's number formats to float32 (the other way: quantize.h). Promise: bit for bit what the reference implementation
+// computes (the PyPI package gguf; golden files tests/golden/quants_*). Blocks of 32: Q8_0 d·q, Q4_0 d·(q-8), Q5_0
+// d·(q-16), Q4_1 and Q5_1 d·q+m, with d and m in float16; super-blocks of 256: Q2_K to Q6_K (quants_k.h).
 #pragma once
 #include <cstdint>
 #include <span>

@@ -135,6 +135,7 @@ std::string options_json(const TrainOptions& o) {
     if (o.lora.dora) json["lora"]["dora"] = true;
     if (!o.lora_targets.empty()) json["lora"]["target_patterns"] = o.lora_targets;
     if (!o.lora_layers.empty()) json["lora"]["layers"] = o.lora_layers;
+    if (!o.adapter_sha256.empty()) json["lora"]["adapter"] = o.adapter_sha256;
   }
   if (!o.decay_embedding) json["decay_embedding"] = false;
   return json.dump();

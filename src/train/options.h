@@ -34,7 +34,9 @@ struct TrainOptions {
   // of them. Both empty: lora says it already.
   std::vector<std::string> lora_targets = {}, lora_layers = {};
   BaseMemory base_memory = BaseMemory::Auto;
-  double learning_rate = 0;  // peak; 0 = by method
+  fs::path adapter = {};            // to go on from, any form that load_adapter() reads; empty: a new adapter
+  std::string adapter_sha256 = {};  // of its values; take_adapter() fills it in
+  double learning_rate = 0;         // peak; 0 = by method
   Schedule schedule = Schedule::Cosine;
   double warmup_ratio = 0.05;   // of all steps
   double weight_decay = 0.01;   // decoupled; never on norms and biases

@@ -77,8 +77,13 @@ void TrainerLoop::make_graph(Weights& weights, FrozenBase frozen) {
   Rng rng(options_.seed);
   if (trains_adapter(options_.method)) {
     if (options_.method == Method::Qlora) quantize_linears(weights);
-    lora_ = init_lora(weights.config, options_.lora, rng);
-    init_magnitudes(weights, lora_);
+    if (options_.adapter.empty()) {
+      lora_ = init_lora(weights.config, options_.lora, rng);
+      init_magnitudes(weights, lora_);
+    } else {
+      lora_ = load_adapter(options_.adapter, weights.config);
+      lora_.config = options_.lora;
+    }
     graph_ = make_lora_graph(cpu_, weights, lora_, limits, frozen);
   } else {
     graph_ = make_full_graph(cpu_, weights, limits);

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/strings.h"
+#include "train/adapter_start.h"
 
 namespace faqsmith {
 namespace {
@@ -148,6 +149,63 @@ TEST_F(Trainer, FullFineTuningLearnsAndKeepsItsBest) {
   Pack pack;
   for (const Example& e : data_.validation) append_sequence(pack, e.ids, e.trained);
   EXPECT_NEAR(graph->loss(pack) / static_cast<double>(pack.n_labelled()), result.best_loss, 1e-5);
+}
+
+// Its adapter, as each of the files that training can go on from.
+TEST_F(Trainer, GoesOnFromAnAdapterInAnyForm) {
+  options_.method = Method::Lora;
+  options_.lora = {.rank = 4, .alpha = 12, .rslora = false, .targets = {Linear::Q, Linear::Down}};
+  options_.learning_rate = 1e-2;
+  const TrainResult first = run("first");
+  SilentReporter silent;
+  const LoraWeights lora = load_checkpoint_lora(tiny(), folder_ / "first", silent);
+  save_peft_adapter(folder_ / "adapter", lora, tiny(), "tiny");
+  save_gguf_adapter(folder_ / "adapter.gguf", lora, tiny(), "tiny");
+  options_ = {.method = Method::Auto, .learning_rate = 1e-4, .steps = 4, .rows_per_step = 8, .validate_every = 2};
+  std::vector<std::string> trained;
+  for (const char* form : {"adapter", "adapter.gguf"}) {
+    TrainOptions& options = options_;
+    options.method = Method::Auto;
+    options.lora = {};
+    options.adapter = folder_ / form;
+    take_adapter(options, tiny());
+    EXPECT_EQ(options.method, Method::Lora);
+    EXPECT_EQ(options.lora.rank, 4);
+    EXPECT_EQ(options.lora.targets, lora.config.targets);
+    const TrainResult result = run(std::string("on-") + form);
+    EXPECT_LT(result.best_loss, first.best_loss * 1.05);  // a new adapter would begin far above
+    trained.push_back(read_file(newest(std::string("on-") + form, CheckpointKind::Last) / "weights.safetensors"));
+  }
+  EXPECT_TRUE(trained[0] == trained[1]);
+  const std::string with = options_json(options_);
+  options_.adapter_sha256 = "";
+  EXPECT_NE(options_json(options_), with);
+}
+
+TEST_F(Trainer, RefusesAnAdapterThatDoesNotFit) {
+  Rng rng(1);
+  LlamaConfig wider = tiny();
+  wider.intermediate_size = 64;
+  save_peft_adapter(folder_ / "adapter", init_lora(wider, {.rank = 2, .dora = true}, rng), wider, "wider");
+  options_.adapter = folder_ / "adapter";
+  const auto refusal = [&](const LlamaConfig& model) {
+    try {
+      take_adapter(options_, model);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_THAT(refusal(tiny()), testing::HasSubstr("mlp.gate_proj.lora_B.weight"));
+  options_.method = Method::Full;
+  EXPECT_THAT(refusal(wider), testing::HasSubstr("train.method is full"));
+  options_.method = Method::Auto;
+  options_.lora.dropout = 0.1f;
+  EXPECT_THAT(refusal(wider), testing::HasSubstr("DoRA with dropout"));
+  options_.lora.dropout = 0;
+  EXPECT_EQ(refusal(wider), "accepted");
+  options_.adapter = folder_ / "nothing";
+  EXPECT_THAT(refusal(wider), testing::HasSubstr("is no adapter"));
 }
 
 TEST_F(Trainer, LoraLearnsAndMergesToTheSameLoss) {

@@ -15,6 +15,7 @@
 #include "faq/prompts.h"
 #include "faq/rewording.h"
 #include "store/tables.h"
+#include "train/adapter_start.h"
 
 namespace faqsmith {
 namespace {
@@ -193,16 +194,20 @@ TrainData read_train_data(Database& db, const ChatTemplate& chat, const TrainSta
           .held_out = render(test, chat, options.topic)};
 }
 
-TrainForecast forecast_train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options) {
+TrainForecast forecast_train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& given) {
+  TrainStageOptions options = given;
   const ModelInfo info = read_model_info(options.base_model);
+  take_adapter(options.train, info.config);
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
   return forecast_training(cpu, info.config, read_fitting_data(workspace.db(), chat, options, info.config),
                            options.train, info.stored);
 }
 
-StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& options, Reporter& reporter) {
+StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOptions& given, Reporter& reporter) {
+  TrainStageOptions options = given;
   const ModelInfo info = read_model_info(options.base_model);
+  take_adapter(options.train, info.config);
   const Tokenizer tokenizer(info.tokenizer);
   const ChatTemplate chat(tokenizer);
   const TrainData data = read_fitting_data(workspace.db(), chat, options, info.config);

@@ -1,0 +1,103 @@
+// The layerwise pass against float64 loops, and greedy text against one token at a time.
+#include "infer/layerwise.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "infer/naive_llama.h"
+
+namespace faqsmith {
+namespace {
+
+LlamaConfig config(bool bias, std::int64_t window) {
+  return {.hidden_size = 32,
+          .intermediate_size = 48,
+          .n_layers = 3,
+          .n_heads = 4,
+          .n_kv_heads = 2,
+          .head_dim = 8,
+          .vocab_size = 97,
+          .max_positions = 64,
+          .tied_embeddings = false,
+          .attention_bias = bias,
+          .mlp_bias = bias,
+          .sliding_window = window};
+}
+
+Weights lively_weights(const LlamaConfig& config) {
+  Weights weights = random_weights(config, 3);
+  for_each_tensor(weights, [](const std::string& name, Buffer<float>& tensor) {
+    if (name.ends_with("norm.weight")) return;
+    for (std::int64_t i = 0; i < tensor.size(); ++i) tensor[i] *= 8;
+  });
+  return weights;
+}
+
+const std::vector<TokenId> kFirst = {5, 17, 80, 2, 2, 41}, kSecond = {96, 0, 33};
+
+TEST(Layerwise, GivesTheLogitsOfTheModel) {
+  {
+    const Weights weights = lively_weights(config(false, 0));
+    const LayerwiseResult result = run_layerwise(WeightsSource(weights), {{kFirst, 2}, {kSecond, 0}});
+    const NaiveLlama naive(weights);
+    const auto first = naive.logits(kFirst), second = naive.logits(kSecond);
+    ASSERT_EQ(result.states.size(), 4u);
+    ASSERT_EQ(result.next[0].size(), 4u);
+    ASSERT_EQ(result.next[1].size(), 3u);
+    for (std::size_t v = 0; v < 97; ++v) {
+      EXPECT_NEAR(result.logits[static_cast<std::int64_t>(v)], first[2][v], 1e-3);
+      EXPECT_NEAR(result.logits[static_cast<std::int64_t>(97 + v)], second[0][v], 1e-3);
+    }
+    for (std::size_t i = 2; i < kFirst.size(); ++i) {
+      const auto& row = first[i];
+      const NextToken& next = result.next[0][i - 2];
+      EXPECT_EQ(next.likeliest, std::max_element(row.begin(), row.end()) - row.begin());
+      double sum = 0;
+      for (const double logit : row) sum += std::exp(logit);
+      const double following = i + 1 < kFirst.size() ? row[static_cast<std::size_t>(kFirst[i + 1])] - std::log(sum) : 0;
+      EXPECT_NEAR(next.log_probability, following, 1e-3);
+      std::vector<double> sorted = row;
+      std::sort(sorted.rbegin(), sorted.rend());
+      EXPECT_NEAR(next.likeliest_logit, sorted[0], 1e-3);
+      EXPECT_NEAR(next.second_logit, sorted[1], 1e-3);
+    }
+  }
+}
+
+TEST(Layerwise, AChangedLayerShowsInTheStatesFromThereOn) {
+  const Weights weights = lively_weights(config(false, 0));
+  Weights changed = lively_weights(config(false, 0));
+  changed.layers[1].at(Linear::Up)[40] += 1;
+  const auto a = run_layerwise(WeightsSource(weights), {{kFirst, 5}});
+  const auto b = run_layerwise(WeightsSource(changed), {{kFirst, 5}});
+  const auto same = [&](std::size_t k) {
+    return std::equal(a.states[k].data(), a.states[k].data() + a.states[k].size(), b.states[k].data());
+  };
+  EXPECT_TRUE(same(0) && same(1));
+  EXPECT_FALSE(same(2) || same(3));
+}
+
+TEST(Layerwise, DraftsSavePassesAndChangeNoToken) {
+  const Weights weights = lively_weights(config(false, 4));
+  const WeightsSource source(weights);
+  const GreedyTexts slow = continue_greedily(source, {kFirst, kSecond}, {}, 12, {});
+  EXPECT_EQ(slow.n_passes, 12);
+  ASSERT_EQ(slow.tokens[0].size(), 12u);
+  const GreedyTexts right = continue_greedily(source, {kFirst, kSecond}, slow.tokens, 12, {});
+  EXPECT_EQ(right.n_passes, 1);
+  EXPECT_EQ(right.tokens, slow.tokens);
+  auto drafts = slow.tokens;
+  drafts[0][5] = (drafts[0][5] + 1) % 97;
+  const GreedyTexts wrong = continue_greedily(source, {kFirst, kSecond}, drafts, 12, {});
+  EXPECT_EQ(wrong.tokens, slow.tokens);
+  EXPECT_EQ(wrong.n_passes, 2);
+  const TokenId end = slow.tokens[1][3];
+  const auto stopped = continue_greedily(source, {kSecond}, {}, 12, {end}).tokens[0];
+  EXPECT_EQ(stopped.back(), end);
+  EXPECT_LE(stopped.size(), 4u);
+}
+
+}  // namespace
+}  // namespace faqsmith
