@@ -116,7 +116,12 @@ class Pass {
     const ModelTensor weight = linear_tensor(config_, layer, which);
     read_in_pieces(source_, weight, 1, [&](std::int64_t first, std::int64_t n, std::span<const float> values) {
       const PackedMatrix packed(Compute::F32, In<float>{values.data(), {n, weight.row_size()}}, Product::Forward);
-      launch(cpu_, Matmul<float, float>{.x = x, .w = &packed, .y = y.out(), .y_column = column + first});
+      // Into rows of its own: oneDNN has no fast float32 product into a part of wider rows.
+      Buffer<float> part({n_rows_, n});
+      launch(cpu_, Matmul<float, float>{.x = x, .w = &packed, .y = part.out()});
+      const std::int64_t width = y.shape()[1];
+      for (std::int64_t row = 0; row < n_rows_; ++row)
+        std::copy_n(part.data() + row * n, n, y.data() + row * width + column + first);
     });
     if (has_bias(config_, which)) {
       const Buffer<float> bias = source_.read(tensor(hf_bias_name(layer, which)));

@@ -12,8 +12,6 @@
 namespace faqsmith {
 namespace {
 
-constexpr int kAnswerTokens = 32;
-
 [[noreturn]] void differs(const std::string& file, const std::string& how) {
   throw Error(Kind::Internal, fmt::format("{} differs from the trained model: {}", file, how),
               "this is a defect of faqsmith: the file was removed; please report it with this message");
@@ -170,7 +168,8 @@ void compare_tokenizers(const TokenizerSpec& trained, const TokenizerSpec& reloa
 }
 
 TrainedAnswers answer_prompts(const TensorSource& trained, const ChatTemplate& chat, const Tokenizer& tokenizer,
-                              std::vector<std::vector<Message>> prompts, const std::vector<std::string>& expected) {
+                              std::vector<std::vector<Message>> prompts, const std::vector<std::string>& expected,
+                              int n_tokens) {
   TrainedAnswers out;
   out.prompts = std::move(prompts);
   std::vector<std::vector<TokenId>> drafts;
@@ -181,7 +180,7 @@ TrainedAnswers answer_prompts(const TensorSource& trained, const ChatTemplate& c
   }
   std::vector<TokenId> ends = {chat.end_of_turn()};
   if (tokenizer.spec().eos >= 0) ends.push_back(tokenizer.spec().eos);
-  out.tokens = continue_greedily(trained, out.ids, std::move(drafts), kAnswerTokens, ends).tokens;
+  out.tokens = continue_greedily(trained, out.ids, std::move(drafts), n_tokens, ends).tokens;
   out.seen = run_layerwise(trained, jobs_of(out));
   return out;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "infer/layerwise.h"
+#include "model/lora.h"
 #include "model/tensor_source.h"
 #include "stages/export/kinds.h"
 #include "text/chat_template.h"
@@ -36,7 +37,7 @@ struct TrainedAnswers {
 // expected: an answer for each prompt that the model probably gives (empty: none); it saves time and changes nothing.
 [[nodiscard]] TrainedAnswers answer_prompts(const TensorSource& trained, const ChatTemplate& chat,
                                             const Tokenizer& tokenizer, std::vector<std::vector<Message>> prompts,
-                                            const std::vector<std::string>& expected);
+                                            const std::vector<std::string>& expected, int n_tokens);
 
 struct AnswerComparison {
   int n_prompts = 0, n_same_text = 0;

@@ -23,6 +23,7 @@ struct ExportOptions {
   std::string topic;                   // of the bot's system prompt: the comparison asks as users do
   SafeFloat hf_type = SafeFloat::F32;  // of model-hf
   double hf_shard_gb = 5;              // 10^9 bytes; a larger model-hf is cut into files of at most this size
+  int answer_tokens = 32;              // length of the greedy answers that are compared
   double temperature = 0;              // the bot's, for the Modelfile
   // Called with the working name of each file or folder before it is read back: for tests that break it.
   std::function<void(ExportKind kind, const fs::path& written)> after_write = {};

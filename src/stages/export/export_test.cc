@@ -363,7 +363,7 @@ TEST(ExportCompare, NamesTheFirstLayerWhoseResultDiffers) {
   const ChatTemplate chat(tokenizer);
   const Weights trained = random_weights(tiny_config(), 2);
   const TrainedAnswers answers = answer_prompts(WeightsSource(trained), chat, tokenizer,
-                                                {{{Role::User, "what is"}}, {{Role::User, "question"}}}, {"a", ""});
+                                                {{{Role::User, "what is"}}, {{Role::User, "question"}}}, {"a", ""}, 32);
   const auto compare = [&](const Weights& other) {
     return compare_answers(answers, WeightsSource(other), chat, "file");
   };
@@ -389,8 +389,8 @@ TEST(ExportCompare, NoticesAnotherTemplate) {
   TokenizerSpec spec = tiny_tokenizer_spec();
   const Tokenizer tokenizer(spec);
   const Weights weights = random_weights(tiny_config(), 2);
-  const TrainedAnswers answers =
-      answer_prompts(WeightsSource(weights), ChatTemplate(tokenizer), tokenizer, {{{Role::User, "a question"}}}, {});
+  const TrainedAnswers answers = answer_prompts(WeightsSource(weights), ChatTemplate(tokenizer), tokenizer,
+                                                {{{Role::User, "a question"}}}, {}, 32);
   spec.merges.erase(spec.merges.begin());  // "q u" of "question"
   const Tokenizer changed(spec);
   EXPECT_THROW((void)compare_answers(answers, WeightsSource(weights), ChatTemplate(changed), "file"), Error);
