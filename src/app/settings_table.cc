@@ -17,12 +17,12 @@ constexpr Setting kSettings[] = {
     {"threads", Integer, "0", 0, 1024, "", "Threads to use; 0: all cores this process may use"},
     {"compute", Choice, "auto", 0, 0, "auto|f32|bf16",
      "Matrix products: bf16 where the processor has AMX or AVX512-BF16, else f32"},
+    {"budget", Text, "", 0, 0, "",
+     "Time that build may take, e.g. 20m; wordings and steps are scaled to fit; empty: no limit"},
     {"infer.deterministic", Switch, "true", 0, 0, "",
      "An answer is the same, bit by bit, whatever else is computed beside it; false: only the same batch gives the "
      "same "
      "bits"},
-    {"budget", Text, "", 0, 0, "",
-     "Time that build may take, e.g. 20m; wordings and steps are scaled to fit; empty: no limit"},
     {"bot.max_tokens", Integer, "128", 8, 1024, "", "Longest answer that ask and chat give, in tokens"},
     {"bot.temperature", Number, "0", 0, 2, "", "Randomness of ask and chat; 0: always the likeliest token"},
     {"bot.min_p", Number, "0", 0, 1, "",
@@ -31,9 +31,9 @@ constexpr Setting kSettings[] = {
      "Answers that the tuned bot considers; search over the trained facts helps to choose one. 1: its first, word by "
      "word; 0: 8 for models below 0.5B parameters, else 1"},
     {"bot.adapter", Text, "", 0, 0, "",
-     "ask and chat answer with the model and this adapter (PEFT folder, GGUF adapter, workspace that exported one) "
-     "instead "
-     "of what was trained here"},
+     "ask and chat answer with the model and this adapter (PEFT folder, GGUF adapter, workspace that exported one), "
+     "not "
+     "with what was trained here"},
     {"bot.topic", Text, "", 0, 0, "",
      "What the documents are about, e.g. 'the Debian system'; stands in the bot's system prompt, so changing it "
      "retrains"},

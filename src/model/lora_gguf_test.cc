@@ -29,7 +29,9 @@ LlamaConfig small() {
 
 class LoraGguf : public testing::Test {
  protected:
-  LoraGguf() : path_(fs::path(testing::TempDir()) / "faqsmith_lora_gguf_test.gguf") {}
+  LoraGguf()
+      : path_(fs::path(testing::TempDir()) /
+              (std::string("faqsmith_lora_gguf_") + testing::UnitTest::GetInstance()->current_test_info()->name())) {}
   ~LoraGguf() override { fs::remove(path_); }
   static LoraWeights adapter(const LoraConfig& config) {
     Rng rng(3);

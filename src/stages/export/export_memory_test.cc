@@ -78,7 +78,8 @@ double most_mib(const Work& work) {
 class ExportMemory : public testing::Test {
  protected:
   ExportMemory()
-      : folder_(fs::path(testing::TempDir()) / "faqsmith_export_memory"),
+      : folder_(fs::path(testing::TempDir()) / (std::string("faqsmith_export_memory_") +
+                                                testing::UnitTest::GetInstance()->current_test_info()->name())),
         workspace_((fs::remove_all(folder_), folder_ / "bot"), Workspace::Mode::Create) {
     options_ = {.base_model = folder_ / "base.gguf",
                 .run = folder_ / "run",

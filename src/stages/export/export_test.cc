@@ -299,6 +299,7 @@ TEST_F(Export, TheModelfileFitsTheModelAndTheBot) {
   run();
   const std::string text = read_file(options_.folder / "model-f16.Modelfile");
   EXPECT_THAT(text, testing::StartsWith("FROM ./model-f16.gguf\n"));
+  EXPECT_THAT(text, HasSubstr("TEMPLATE \"\"\"{{ range"));  // the BOS of this vocabulary is what opens a turn
   EXPECT_THAT(text, HasSubstr("boats"));
   EXPECT_THAT(text, HasSubstr("PARAMETER stop \"<|im_end|>\"\n"));
   EXPECT_THAT(text, testing::EndsWith("PARAMETER temperature 0.5\n"));

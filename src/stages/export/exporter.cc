@@ -65,6 +65,13 @@ const chat::ChatFormat& format_of(const ChatTemplate& chat, const std::string& p
   return *found;
 }
 
+// A BOS beside what the format itself begins with: some vocabularies have one token for both.
+bool begins_with_bos(const std::string& bos, const chat::ChatFormat& format, const TrainedAnswers& answers) {
+  const std::vector<chat::Piece> pieces = chat::lay_out(format, answers.prompts[0], chat::Prompt::Yes);
+  const auto first = std::find_if(pieces.begin(), pieces.end(), [](const chat::Piece& p) { return !p.text.empty(); });
+  return !bos.empty() && first != pieces.end() && answers.texts[0].starts_with(bos + first->text);
+}
+
 const char* name_of(GgmlType type) {
   return find_type(static_cast<std::uint32_t>(type))->name;
 }
@@ -162,12 +169,13 @@ void Exporter::write_gguf(ExportKind kind) {
 void Exporter::write_modelfile(const std::string& gguf_name) {
   const TokenizerSpec& spec = base_.tokenizer;
   const auto token = [&](TokenId id) { return id < 0 ? std::string() : spec.tokens[static_cast<std::size_t>(id)]; };
+  const chat::ChatFormat& format = format_of(*chat_, answers_.texts[0]);
   const OllamaTokens tokens{.bos = token(spec.bos),
                             .eos = token(spec.eos),
                             .bos_by_runner = spec.add_bos,
-                            .bos_in_front = !token(spec.bos).empty() && answers_.texts[0].starts_with(token(spec.bos))};
+                            .bos_in_front = begins_with_bos(token(spec.bos), format, answers_)};
   Modelfile modelfile{.from = gguf_name,
-                      .template_text = ollama_template(format_of(*chat_, answers_.texts[0]), tokens),
+                      .template_text = ollama_template(format, tokens),
                       .system = bot_messages(options_.topic, "").front().text,
                       .stop = {token(chat_->end_of_turn())},
                       .temperature = options_.temperature};
