@@ -12,7 +12,7 @@
 
 namespace faqsmith {
 
-[[nodiscard]] EngineOptions engine_options(const Config& config);
+[[nodiscard]] EngineOptions engine_options(const Config& config, const fs::path& model);
 
 class ModelShelf {
  public:
@@ -20,7 +20,9 @@ class ModelShelf {
   // and absent). Throws Error(User) if there is no such file.
   ModelShelf(const Config& config, Reporter& reporter);
   [[nodiscard]] const Cpu& cpu() const { return cpu_; }
-  [[nodiscard]] const EngineOptions& options() const { return options_; }
+  [[nodiscard]] const EngineOptions& options() const {
+    return options_;
+  }  // of the base model and what is tuned from it
   [[nodiscard]] const fs::path& base_path() const { return base_path_; }
   [[nodiscard]] const fs::path& teacher_path() const { return teacher_path_; }
   [[nodiscard]] LocalModel& base();
@@ -28,10 +30,11 @@ class ModelShelf {
   void drop();
 
  private:
+  const Config& config_;
   Reporter& reporter_;
   Cpu cpu_;
-  EngineOptions options_;
   fs::path base_path_, teacher_path_;
+  EngineOptions options_;
   std::unique_ptr<LocalModel> base_, teacher_;
 };
 
