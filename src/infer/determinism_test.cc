@@ -153,7 +153,7 @@ TEST_P(DeterminismTest, TilesMakeRowsAlike) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, DeterminismTest, testing::Values(Compute::F32, Compute::Bf16),
-                         [](const auto& info) { return info.param == Compute::F32 ? "F32" : "Bf16"; });
+                         [](const auto& tested) { return tested.param == Compute::F32 ? "F32" : "Bf16"; });
 
 }  // namespace
 }  // namespace faqsmith
