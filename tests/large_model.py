@@ -127,5 +127,11 @@ def write_folder(folder, text, shape, seed=7):
     return total
 
 
+def write_pairs(path):
+    """Questions and answers for a few steps of training, as `faqsmith import` takes them."""
+    rows = [{"question": f"How often is plant {i} watered?", "answer": f"Plant {i} is watered every {3 + i % 7} days, in winter half as often."} for i in range(24)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 if __name__ == "__main__":
     print(write_folder(Path(sys.argv[1]), Path(sys.argv[2]).read_text(), SHAPES[sys.argv[3]]), "bytes of weights")

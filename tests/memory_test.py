@@ -33,11 +33,6 @@ def faqsmith(workspace, *words, settings=None):
     return json.loads(done.stdout)["counts"]
 
 
-def write_pairs(path):
-    rows = [{"question": f"How often is plant {i} watered?", "answer": f"Plant {i} is watered every {3 + i % 7} days, in winter half as often."} for i in range(24)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
 def weights_hash(workspace):
     files = sorted((workspace / "runs").glob("train-*/last-*/weights.safetensors"))
     return hashlib.sha256(files[-1].read_bytes()).hexdigest()
@@ -58,7 +53,7 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         pairs = folder / "pairs.jsonl"
-        write_pairs(pairs)
+        large_model.write_pairs(pairs)
         large_model.write_folder(folder / "model", pairs.read_text(), large_model.SHAPES["50m"])
         for name, settings in CASES.items():
             workspace = folder / name.replace(", ", "_")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A Llama-2-7B-shaped model of seeded random weights through the real binary, within a limit of memory: writes it as a sharded bf16
-folder, trains 3 LoRA and 3 QLoRA steps. Prints the forecast beside the measured peak of each
-command (the kernel's VmHWM, own and mapped pages together). Skips loudly where disk or memory is missing.
+folder, loads it, trains 3 LoRA and 3 QLoRA steps. Prints the forecast beside the measured peak of each run (the kernel's
+VmHWM: own and mapped pages together). Skips loudly where disk or memory is missing.
 
 Usage: seven_b.py BINARY FOLDER [SHAPE [LIMIT_GIB]]; the folder is removed at the end. Other shapes: tests/large_model.py.
 """
@@ -16,13 +16,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import large_model  # noqa: E402
-from memory_test import write_pairs  # noqa: E402
 
 GIB = 1 << 30
 # Streamed: what a machine with little memory chooses by itself, also where more is there.
 TRAIN = {"train.base_memory": "streamed", "train.steps": 3, "train.rows_per_step": 4, "train.micro_tokens": 512, "train.max_length": 512,
          "train.validate_every": 1000, "curate.score_per_fact": 0}  # fmt: skip
-DISK_FACTOR = 1.2  # of the weights: with room for checkpoints
+DISK_FACTOR = 1.2    # of the weights: with room for checkpoints
+MEMORY_FACTOR = 1.4  # the mapped weights, and what the adapter and the pass need beside them
 
 
 def available_bytes():
@@ -36,7 +36,7 @@ def available_bytes():
 
 
 def run(binary, workspace, words, settings):
-    """Counts of the stage, seconds, the notes that the command wrote, and the child's peak in bytes."""
+    """Counts of the stage and seconds."""
     command = [binary, *words, "-w", str(workspace), "--json"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
@@ -69,13 +69,15 @@ def main():
     shape = large_model.SHAPES[name]
     weights = sum(large_model.bytes_of(dims) for _, dims in large_model.tensors(shape))
     folder.mkdir(parents=True, exist_ok=True)
-    need, free = int(DISK_FACTOR * weights), shutil.disk_usage(folder).free
-    if free < need or available_bytes() < min(limit * GIB, 1.4 * weights):
-        print(f"SKIPPED: {name} needs {need / GIB:.0f} GiB of disk ({free / GIB:.0f} free) and {limit:.0f} GiB of memory "
-              f"({available_bytes() / GIB:.1f} free)")  # fmt: skip
+    disk, memory = DISK_FACTOR * weights, min(limit * GIB, MEMORY_FACTOR * weights)
+    free_disk, free_memory = shutil.disk_usage(folder).free, available_bytes()
+    if free_disk < disk or free_memory < memory:
+        print(f"SKIPPED: {name} needs {disk / GIB:.0f} GiB of disk ({free_disk / GIB:.0f} free) and {memory / GIB:.0f} GiB of memory "
+              f"({free_memory / GIB:.1f} free)")  # fmt: skip
+        folder.rmdir()
         return
     try:
-        write_pairs(folder / "pairs.jsonl")
+        large_model.write_pairs(folder / "pairs.jsonl")
         start = time.monotonic()
         large_model.write_folder(folder / "model", (folder / "pairs.jsonl").read_text(), shape)
         print(f"{name}: {weights / GIB:.2f} GiB of bf16 weights written in {time.monotonic() - start:.0f} s", flush=True)
