@@ -58,7 +58,7 @@ fuzz: ## libFuzzer on each parser until each has had FUZZ_RUNS (default 10,000,0
 	@tools/install_deps.sh fuzz
 	@tests/fuzz/run.sh long $(or $(FUZZ_RUNS),10000000)
 
-seven-b: build test-deps ## a model of 7B parameters within 22 GiB of memory: load, 3 LoRA and 3 QLoRA steps (16 GB of disk)
+seven-b: build test-deps ## a model of 7B parameters within 22 GiB of memory: load, 3 LoRA and 3 QLoRA steps, exports (31 GB of disk)
 	@FAQSMITH_PYTHON=$$(tools/test_python.sh test) tools/with_python.sh tools/seven_b.py $(BINARY) build/seven-b
 
 clean: ## remove build/

@@ -35,5 +35,7 @@ result "${held[@]}" "$bench/train_bench" "$model" "$pairs" lora 8
 [ -z "$python" ] || result "${held[@]}" "$python" "$peft" "$model" "$pairs" fp32 6
 echo "== inference, faqsmith"
 result "$bench/infer_bench" "$model" bf16 3 wall
+echo "== inference, faqsmith, straight from the file's blocks (infer.weights: blocks)"
+result "$bench/infer_bench" "$model" bf16 3 wall all blocks step
 echo "== inference, llama.cpp (its best settings)"
 peer bench/llama_cpp_peer.py "$model" --runs 3

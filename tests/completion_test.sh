@@ -40,6 +40,7 @@ claim "a setting key is offered behind --set" offers train.method= faqsmith trai
 claim "a setting key is offered before the command" offers_only seed= faqsmith --set see
 claim "a choice's values are offered" offers_only lora faqsmith train --method lo
 claim "formats are offered" offers_only sharegpt faqsmith export --data sh
+claim "every form of export is offered" offers_only q8_0 faqsmith export q8
 claim "files are offered as documents" offers docs faqsmith build d
 claim "files are offered behind a flag" offers questions.jsonl faqsmith ask --batch que
 claim "a file with a space is one word" offers 'docs/a file.md' faqsmith build docs/a

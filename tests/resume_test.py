@@ -27,6 +27,7 @@ KINDS = {
     "LoRA with dropout": LORA | {"lora.dropout": 0.1},
     "rsLoRA with dropout": LORA | {"lora.rslora": "true", "lora.dropout": 0.1},
     "DoRA": LORA | {"lora.dora": "true"},
+    "QLoRA with dropout": LORA | {"train.method": "qlora", "lora.dropout": 0.1},
 }  # fmt: skip
 # Many checkpoints, validations that stop nothing, and the end of an epoch within the run.
 LONGER = {"train.steps": 60, "train.save_every": 7, "train.validate_every": 9, "train.patience": 0}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A Llama-2-7B-shaped model of seeded random weights through the real binary, within a limit of memory: writes it as a sharded bf16
-folder, loads it, trains 3 LoRA and 3 QLoRA steps. Prints the forecast beside the measured peak of each run (the kernel's
-VmHWM: own and mapped pages together). Skips loudly where disk or memory is missing.
+folder, loads it, trains 3 LoRA and 3 QLoRA steps and exports what came of them. Prints the forecast beside the measured peak of each run
+(the kernel's: own and mapped pages together). Skips loudly where disk or memory is missing.
 
 Usage: seven_b.py BINARY FOLDER [SHAPE [LIMIT_GIB]]; the folder is removed at the end. Other shapes: tests/large_model.py.
 """
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,7 +22,8 @@ GIB = 1 << 30
 # Streamed: what a machine with little memory chooses by itself, also where more is there.
 TRAIN = {"train.base_memory": "streamed", "train.steps": 3, "train.rows_per_step": 4, "train.micro_tokens": 512, "train.max_length": 512,
          "train.validate_every": 1000, "curate.score_per_fact": 0}  # fmt: skip
-DISK_FACTOR = 1.2    # of the weights: with room for checkpoints
+EXPORTS = {"lora": ["hf"], "qlora": ["adapter", "q4_k"]}
+DISK_FACTOR = 2.3    # of the weights: the model, its merged copy, checkpoints
 MEMORY_FACTOR = 1.4  # the mapped weights, and what the adapter and the pass need beside them
 
 
@@ -36,16 +38,18 @@ def available_bytes():
 
 
 def run(binary, workspace, words, settings):
-    """Counts of the stage and seconds."""
+    """Counts of the stage, seconds and bytes of the peak."""
     command = [binary, *words, "-w", str(workspace), "--json"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     start = time.monotonic()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
-    out, err = child.communicate()
-    if child.returncode != 0:
-        sys.exit(f"{' '.join(command)} failed with {child.returncode}\n{out}{err}")
-    return json.loads(out)["counts"], time.monotonic() - start
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        child = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        out.seek(0), err.seek(0)
+        if status != 0:
+            sys.exit(f"{' '.join(command)} failed with {os.waitstatus_to_exitcode(status)}\n{out.read()}{err.read()}")
+        return json.loads(out.read())["counts"], time.monotonic() - start, usage.ru_maxrss * 1024
 
 
 def train(binary, folder, method):
@@ -54,12 +58,24 @@ def train(binary, folder, method):
     run(binary, workspace, ["import", str(folder / "pairs.jsonl")], {})
     for stage in ("curate", "split"):
         run(binary, workspace, [stage], settings)
-    counts, seconds = run(binary, workspace, ["train"], settings)
+    counts, seconds, _ = run(binary, workspace, ["train"], settings)
     said = [counts["forecast_memory_bytes"], counts["forecast_mapped_bytes"]]
     got = [counts["memory_bytes"], counts["mapped_bytes"]]
     print(f"{method}: 3 steps in {seconds:.0f} s; forecast {said[0] / GIB:.2f} GiB own + {said[1] / GIB:.2f} mapped, "
           f"measured {got[0] / GIB:.2f} + {got[1] / GIB:.2f}, peak {counts['peak_memory_bytes'] / GIB:.2f}", flush=True)  # fmt: skip
     return counts["peak_memory_bytes"], abs(sum(said) / counts["peak_memory_bytes"] - 1)
+
+
+def export(binary, folder, method):
+    """Bytes of the peak. What is written passed the parity gate, or the command failed."""
+    workspace, peaks = folder / method, []
+    for form in EXPORTS[method]:
+        settings = {"model": folder / "model", "export.hf_type": "bf16"}
+        counts, seconds, peak = run(binary, workspace, ["export", form], settings)
+        print(f"{method}, exported as {form}: {counts['bytes'] / GIB:.2f} GiB in {seconds:.0f} s, peak {peak / GIB:.2f} GiB", flush=True)
+        peaks.append(peak)
+    shutil.rmtree(workspace)
+    return max(peaks)
 
 
 def main():
@@ -81,7 +97,11 @@ def main():
         start = time.monotonic()
         large_model.write_folder(folder / "model", (folder / "pairs.jsonl").read_text(), shape)
         print(f"{name}: {weights / GIB:.2f} GiB of bf16 weights written in {time.monotonic() - start:.0f} s", flush=True)
-        peaks, errors = zip(*(train(binary, folder, method) for method in ("lora", "qlora")))
+        peaks, errors = [], []
+        for method in ("lora", "qlora"):
+            peak, error = train(binary, folder, method)
+            errors.append(error)
+            peaks += [peak, export(binary, folder, method)]
         failed = max(peaks) > limit * GIB or max(errors) > 0.03
         print("FAILED" if failed else f"within {limit:.0f} GiB, forecasts within 3%")
         sys.exit(1 if failed else 0)

@@ -170,9 +170,7 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
   add("curate", fmt::format("{} likelihoods", human_count(counts.scored)), counts.scored * kScoredTokens / speed.read);
   add("train",
       fmt::format("{} steps, {} tokens, {} fine-tuning", training.steps, human_count(training.tokens),
-                  training.method == Method::Full    ? "full"
-                  : training.method == Method::Qlora ? "QLoRA"
-                                                     : "LoRA"),
+                  method_words(training.method)),
       train_seconds(speed, training));
   const double candidates =
       candidates_for(student.n_parameters(), evaluate_options(config, workspace.folder()).candidates);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/command_table.h"
+#include "stages/export/export.h"
 
 namespace faqsmith {
 namespace {
@@ -49,7 +50,7 @@ Values arguments_of(const Command& command) {
   if (command.name == "config") return {Fill::Words, setting_keys("")};
   if (command.name == "completion") return {Fill::Words, "bash zsh fish"};
   if (command.name == "models") return {Fill::Words, "list pull path"};
-  if (command.name == "export") return {Fill::Words, "adapter f32 f16 hf"};
+  if (command.name == "export") return {Fill::Words, join(export_kind_names(), " ")};
   if (command.arguments.find("DOCS") != std::string_view::npos ||
       command.arguments.find("FILE") != std::string_view::npos)
     return {Fill::Files};

@@ -180,12 +180,12 @@ class Pass {
 
   // Over the vocabulary in pieces: the two best, and the sum of exponentials by its running maximum.
   struct Seen {
-    NextToken next{.likeliest_logit = kNone, .second_logit = kNone};
+    NextPrediction next{.likeliest_logit = kNone, .second_logit = kNone};
     double sum = 0;  // of exp(logit - likeliest_logit)
     float following = 0;
   };
   static void see(Seen& seen, TokenId id, float logit) {
-    NextToken& next = seen.next;
+    NextPrediction& next = seen.next;
     if (logit > next.likeliest_logit) {
       const double shrink = static_cast<double>(next.likeliest_logit) - static_cast<double>(logit);
       seen.sum = seen.sum * std::exp(shrink) + 1;
@@ -241,7 +241,7 @@ class Pass {
     for (const LayerwiseJob& job : jobs_) {
       result_.next.emplace_back();
       for (auto i = static_cast<std::size_t>(job.first); i < job.ids.size(); ++i, ++at) {
-        NextToken next = seen[at].next;
+        NextPrediction next = seen[at].next;
         const double log_sum = static_cast<double>(next.likeliest_logit) + std::log(seen[at].sum);
         if (following[at] >= 0) next.log_probability = static_cast<double>(seen[at].following) - log_sum;
         result_.next.back().push_back(next);

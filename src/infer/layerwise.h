@@ -12,7 +12,7 @@
 namespace faqsmith {
 
 // What the model says of the token that comes next.
-struct NextToken {
+struct NextPrediction {
   TokenId likeliest = 0, second = 0;
   float likeliest_logit = 0, second_logit = 0;
   double log_probability = 0;  // of the token that does come next in the sequence (natural logarithm); 0 at its end
@@ -24,7 +24,7 @@ struct LayerwiseJob {
 };
 
 struct LayerwiseResult {
-  std::vector<std::vector<NextToken>> next;  // [job][position - first]
+  std::vector<std::vector<NextPrediction>> next;  // [job][position - first]
   // At each job's position `first`: the residual stream after the embedding and after each layer, and the logits.
   std::vector<Buffer<float>> states;  // [n_layers + 1] of [n_jobs, hidden]
   Buffer<float> logits;               // [n_jobs, vocab]

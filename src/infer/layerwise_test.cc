@@ -52,7 +52,7 @@ TEST(Layerwise, GivesTheLogitsOfTheModel) {
     }
     for (std::size_t i = 2; i < kFirst.size(); ++i) {
       const auto& row = first[i];
-      const NextToken& next = result.next[0][i - 2];
+      const NextPrediction& next = result.next[0][i - 2];
       EXPECT_EQ(next.likeliest, std::max_element(row.begin(), row.end()) - row.begin());
       double sum = 0;
       for (const double logit : row) sum += std::exp(logit);

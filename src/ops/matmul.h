@@ -18,6 +18,9 @@ enum class Product {
   Backward,  // dy [m, out] -> dx [m, in]
 };
 
+// Rows that a thread decodes at most before it packs them (repack).
+constexpr std::int64_t kMaxStripRows = 64;
+
 // Memory that packed matrices use in turn: each holds its values from its own repack() until another's. It grows while
 // they are constructed, never later.
 class PackMemory {

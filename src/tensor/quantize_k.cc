@@ -42,10 +42,11 @@ struct Sums {
   float l = 0, ll = 0, lx = 0;  // of levels, their squares, level · value
 };
 
-// Rounds (x + offset) · inverse to levels 0..15.
+// Rounds (x + offset) · inverse to levels 0..15. No number (of a scale that overflows, which is refused in the end)
+// becomes the lowest level: std::max returns its first argument then.
 FAQSMITH_CLONES void round_levels4(const float* x, float offset, float inverse, int* levels) {
   for (int i = 0; i < kSub4; ++i) {
-    const float level = std::min(std::max((x[i] + offset) * inverse, 0.0f), static_cast<float>(kLevels4));
+    const float level = std::min(std::max(0.0f, (x[i] + offset) * inverse), static_cast<float>(kLevels4));
     levels[i] = static_cast<int>(level + 0.5f);
   }
 }
@@ -204,8 +205,8 @@ constexpr int kSub6 = 16, kSubs6 = 16, kHalf6 = 32;
 
 FAQSMITH_CLONES void round_levels6(const float* x, float inverse, int* levels) {
   for (int i = 0; i < kSub6; ++i) {
-    // From 0 upwards truncation rounds: shifted by the lowest level, and back.
-    const float shifted = std::min(std::max(x[i] * inverse + kHalf6, 0.0f), 2.0f * kHalf6 - 1);
+    // From 0 upwards truncation rounds: shifted by the lowest level, and back. No number: as round_levels4.
+    const float shifted = std::min(std::max(0.0f, x[i] * inverse + kHalf6), 2.0f * kHalf6 - 1);
     levels[i] = static_cast<int>(shifted + 0.5f) - kHalf6;
   }
 }

@@ -62,6 +62,10 @@ void check_ranges(const TrainOptions& o) {
 const char* method_name(Method method) {
   return kMethods[static_cast<int>(method)];
 }
+const char* method_words(Method method) {
+  if (method == Method::Full) return "full";
+  return method == Method::Qlora ? "QLoRA" : "LoRA";
+}
 const char* schedule_name(Schedule schedule) {
   return kSchedules[static_cast<int>(schedule)];
 }

@@ -18,6 +18,7 @@ enum class Method { Auto, Full, Lora, Qlora };  // Qlora: LoRA over a base whose
 enum class BaseMemory { Auto, Packed, Streamed };
 enum class Schedule { Cosine, Linear, Constant };
 [[nodiscard]] const char* method_name(Method method);        // "auto", "full", "lora", "qlora"
+[[nodiscard]] const char* method_words(Method method);       // as it is read: "full", "LoRA", "QLoRA"; resolved
 [[nodiscard]] const char* schedule_name(Schedule schedule);  // "cosine", "linear", "constant"
 [[nodiscard]] Method parse_method(const std::string& name);  // throws Error(User) with a suggestion
 [[nodiscard]] Schedule parse_schedule(const std::string& name);

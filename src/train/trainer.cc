@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/strings.h"
+#include "ops/matmul.h"
 #include "sys/parallel.h"
 #include "train/trainer_loop.h"
 
@@ -54,9 +55,8 @@ std::uint64_t nf4_bytes(const LlamaConfig& model) {
 
 // Rows that each thread decodes before it packs them.
 std::uint64_t strips_bytes(const LlamaConfig& model) {
-  constexpr std::int64_t kStripRows = 64;
   const std::int64_t widest = std::max({model.hidden_size, model.intermediate_size, model.q_size()});
-  return sizeof(float) * static_cast<std::uint64_t>(n_threads() * kStripRows * widest);
+  return sizeof(float) * static_cast<std::uint64_t>(n_threads() * kMaxStripRows * widest);
 }
 
 // Where Auto leads: packed, if that leaves a tenth of the free memory to others.

@@ -161,7 +161,8 @@ TEST_F(Trainer, GoesOnFromAnAdapterInAnyForm) {
   const LoraWeights lora = load_checkpoint_lora(tiny(), folder_ / "first", silent);
   save_peft_adapter(folder_ / "adapter", lora, tiny(), "tiny");
   save_gguf_adapter(folder_ / "adapter.gguf", lora, tiny(), "tiny");
-  options_ = {.method = Method::Auto, .learning_rate = 1e-4, .steps = 4, .rows_per_step = 8, .validate_every = 2};
+  options_ = {
+      .method = Method::Auto, .lora = {}, .learning_rate = 1e-4, .steps = 4, .rows_per_step = 8, .validate_every = 2};
   std::vector<std::string> trained;
   for (const char* form : {"adapter", "adapter.gguf"}) {
     TrainOptions& options = options_;

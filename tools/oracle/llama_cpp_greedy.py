@@ -19,8 +19,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import gguf
-from tokenizers import Tokenizer, models, pre_tokenizers
+import chatml_prompts
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+import llama_cpp  # noqa: E402
 
 SYSTEM = "You answer questions briefly."
 PROMPTS = [
@@ -47,51 +49,6 @@ PROMPTS = [
 ]
 
 
-def render(path):
-    """ChatML by the file's own tokens: control tokens by id, text by the PyPI package tokenizers."""
-    reader = gguf.GGUFReader(path)
-    tokens = reader.fields["tokenizer.ggml.tokens"].contents()
-    merges = [tuple(merge.split(" ")) for merge in reader.fields["tokenizer.ggml.merges"].contents()]
-    tokenizer = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(tokens)}, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    start, end = tokens.index("<|im_start|>"), tokens.index("<|im_end|>")
-
-    def text(piece):
-        return tokenizer.encode(piece).ids
-
-    prompts = []
-    for prompt in PROMPTS:
-        system = [start, *text("system\n" + SYSTEM), end, *text("\n")]
-        user = [start, *text("user\n" + prompt), end, *text("\n")]
-        prompts.append([*system, *user, start, *text("assistant\n")])
-    return prompts
-
-
-def llama_cpp(path, prompts, n_new, n_probs):
-    """For each prompt the steps: the n_probs best (id, log-probability), the first of which was taken."""
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.n_ctx, params.warmup, params.no_extra_bufts = 1024, False, True
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count()
-    params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-    # Its flash attention on the CPU rounds: log-probabilities move by 4e-3 from float64, without it by 1e-4.
-    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    server = xllamacpp.Server(params)
-    replies = []
-    for ids in prompts:
-        request = {"prompt": ids, "n_predict": n_new, "temperature": 0.0, "n_probs": n_probs, "cache_prompt": False}
-        reply = server.handle_completions(request)
-        if "choices" not in reply:
-            raise SystemExit(f"llama.cpp: {reply}")
-        steps = reply["choices"][0]["logprobs"]["content"]
-        replies.append([[[top["id"], top["logprob"]] for top in step["top_logprobs"]] for step in steps])
-    return replies
-
-
 def run_tests(program, names, **environment):
     command = [str(program), f"--gtest_filter={names}", "--gtest_brief=1"]
     return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
@@ -105,7 +62,7 @@ def main():
     parser.add_argument("--keep", help="also write llama.cpp's side here")
     arguments = parser.parse_args()
     tests = Path(arguments.build) / "infer_test"
-    prompts = render(arguments.model)
+    prompts, _ = chatml_prompts.render(arguments.model, SYSTEM, PROMPTS)
     with tempfile.TemporaryDirectory() as name:
         full, record = Path(name) / "f32.gguf", Path(name) / "llama_cpp.json"
         base = {"FAQSMITH_DEMO_MODEL": arguments.model}
@@ -113,8 +70,8 @@ def main():
             sys.exit(1)
         theirs = {
             "prompts": [{"system": SYSTEM, "user": user, "ids": ids} for user, ids in zip(PROMPTS, prompts)],
-            "f32": llama_cpp(full, prompts, arguments.tokens, 2),
-            "quantised": llama_cpp(arguments.model, prompts, 16, 500),
+            "f32": llama_cpp.greedy(full, prompts, arguments.tokens),
+            "quantised": llama_cpp.greedy(arguments.model, prompts, 16, n_probs=500),
         }
         record.write_text(json.dumps(theirs))
         if arguments.keep:

@@ -18,7 +18,7 @@ using onednn::Type;
 namespace {
 
 constexpr std::int64_t kPlainSide = 16;
-constexpr std::int64_t kMaxStripRows = std::max({kMaxBlockRows, kMaxBlockColumns, kPlainSide});
+static_assert(kMaxStripRows >= std::max({kMaxBlockRows, kMaxBlockColumns, kPlainSide}));
 
 // tile[c][r], r fastest, to the block's [row group][column][row in group]. n_rows and n_columns of it are real.
 template <class T>

@@ -6,6 +6,7 @@
 #include "ops/cpu/quant_layout.h"
 #include "ops/cpu/quant_source.h"
 #include "sys/parallel.h"
+#include "tensor/quantize.h"
 #include "tensor/quants.h"
 
 namespace faqsmith {
@@ -132,19 +133,16 @@ QuantMatrix::QuantMatrix(std::span<const QuantPart> parts, std::int64_t in, std:
 
 QuantMatrix QuantMatrix::from_float(std::span<const In<float>> parts, std::shared_ptr<Arena> arena) {
   require(!parts.empty() && parts[0].shape.rank == 2, "QuantMatrix: parts are [out_i, in]");
-  const std::int64_t in = parts[0].shape[1], bytes = block_bytes_of(GgmlType::Q8_0), row_bytes = in / kChunk * bytes;
+  const std::int64_t in = parts[0].shape[1], row_bytes = in / kChunk * block_bytes_of(GgmlType::Q8_0);
   std::vector<QuantPart> sources;
-  std::vector<Buffer<std::byte>> memory;
+  std::vector<std::vector<std::byte>> memory;
   for (const In<float>& part : parts) {
     require(part.shape.rank == 2 && part.shape[1] == in, "QuantMatrix: parts have the same number of columns");
-    const std::int64_t rows = part.shape[0];
-    memory.emplace_back(Shape{rows * row_bytes});
-    std::byte* const blocks = memory.back().data();
-    parallel_for(rows * (in / kChunk), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = begin; b < end; ++b) quantise_q8_0(part.data + b * kChunk, blocks + b * bytes);
-    });
+    memory.push_back(
+        quantize(GgmlType::Q8_0, {part.data, static_cast<std::size_t>(part.shape.size())}, "a matrix of the model"));
     sources.emplace_back();
-    for (std::int64_t r = 0; r < rows; ++r) sources.back().rows.push_back(blocks + r * row_bytes);
+    for (std::int64_t r = 0; r < part.shape[0]; ++r)
+      sources.back().rows.push_back(memory.back().data() + r * row_bytes);
   }
   return QuantMatrix(sources, in, std::move(arena));
 }

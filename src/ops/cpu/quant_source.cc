@@ -1,13 +1,10 @@
 // ggml's blocks, one function a family.
 #include "ops/cpu/quant_source.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
 #include "ops/cpu/quant_layout.h"
-#include "tensor/quants.h"
 
 namespace faqsmith::quant {
 namespace {
@@ -133,19 +130,6 @@ void take_apart(GgmlType type, const std::byte* in, SourceBlock& out) {
       return take_apart_q6_k(in, out);
     default:
       require(false, "a type of blocks");
-  }
-}
-
-void quantise_q8_0(const float* in, std::byte* out) {
-  float largest = 0;
-  for (std::int64_t i = 0; i < kChunk; ++i) largest = std::max(largest, std::abs(in[i]));
-  const std::uint16_t half = float_to_half(largest / 127.0f);
-  const float scale = half_to_float(half);
-  std::memcpy(out, &half, sizeof half);
-  for (std::int64_t i = 0; i < kChunk; ++i) {
-    // The scale may have been rounded down.
-    const float q = scale > 0 ? std::clamp(std::nearbyint(in[i] / scale), -127.0f, 127.0f) : 0.0f;
-    out[2 + i] = static_cast<std::byte>(static_cast<std::int8_t>(q));
   }
 }
 

@@ -16,7 +16,4 @@ struct SourceBlock {
 
 void take_apart(GgmlType type, const std::byte* in, SourceBlock& out);
 
-// 32 floats to a Q8_0 block: scale max / 127 in float16, codes rounded to nearest.
-void quantise_q8_0(const float* in, std::byte* out);
-
 }  // namespace faqsmith::quant

@@ -131,11 +131,12 @@ TensorComparison compare_tensors(const TensorSource& trained, const TensorSource
   return out;
 }
 
-TensorComparison compare_adapters(const LoraWeights& trained, const LoraWeights& reloaded, Scale scale,
+TensorComparison compare_adapters(const LoraWeights& trained, const LoraWeights& reloaded, AdapterScale scale,
                                   const std::string& file) {
   const LoraConfig &ours = trained.config, &theirs = reloaded.config;
-  const bool same_scale = scale == Scale::Folded ? std::abs(ours.scale() - theirs.scale()) <= 1e-6f * ours.scale()
-                                                 : ours.alpha == theirs.alpha && ours.rslora == theirs.rslora;
+  const bool same_scale = scale == AdapterScale::Folded
+                              ? std::abs(ours.scale() - theirs.scale()) <= 1e-6f * ours.scale()
+                              : ours.alpha == theirs.alpha && ours.rslora == theirs.rslora;
   if (ours.rank != theirs.rank || !same_scale || ours.dora != theirs.dora ||
       trained.layers.size() != reloaded.layers.size()) {
     differs(file, "rank, alpha, kind or number of layers");

@@ -21,8 +21,8 @@ struct TensorComparison {
 [[nodiscard]] TensorComparison compare_tensors(const TensorSource& trained, const TensorSource& reloaded,
                                                const TensorTypes& types, const std::string& file);
 // The same bits, rank, scale and targets. Folded: kind and alpha may differ if the scale is the same within rounding.
-enum class Scale { AsTrained, Folded };
-TensorComparison compare_adapters(const LoraWeights& trained, const LoraWeights& reloaded, Scale scale,
+enum class AdapterScale { AsTrained, Folded };
+TensorComparison compare_adapters(const LoraWeights& trained, const LoraWeights& reloaded, AdapterScale scale,
                                   const std::string& file);
 void compare_tokenizers(const TokenizerSpec& trained, const TokenizerSpec& reloaded, const std::string& file);
 

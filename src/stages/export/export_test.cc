@@ -68,8 +68,8 @@ class Export : public testing::Test {
     write_run(manifest(Method::Full), tensors);
     return trained;
   }
-  void write_lora_run() {
-    const Manifest run = manifest(Method::Lora);
+  void write_lora_run(Method method = Method::Lora) {
+    const Manifest run = manifest(method);
     Rng rng(5);
     LoraWeights lora = init_lora(tiny_config(), run.lora, rng);
     std::vector<TrainedTensor> tensors;
@@ -175,6 +175,15 @@ TEST_F(Export, AnAdapterOnItsBaseIsTheMergedModel) {
   const Weights merged = load_model(options_.folder / "model-f32.gguf").weights;
   EXPECT_NO_THROW(same_tensors(base_, merged));
   EXPECT_THROW(same_tensors(random_weights(tiny_config(), 1), merged), Error);
+}
+
+TEST_F(Export, AQloraRunIsMergedIntoTheValuesThatItWasTrainedOver) {
+  write_lora_run(Method::Qlora);
+  options_.kinds = {ExportKind::Adapter, ExportKind::GgufF32};
+  run();
+  quantize_linears(base_);
+  merge_lora(base_, load_peft_adapter(options_.folder / "adapter", tiny_config()));
+  EXPECT_EQ(same_tensors(base_, load_model(options_.folder / "model-f32.gguf").weights), 20);
 }
 
 TEST_F(Export, ReplacesAnOlderAdapterButNoOtherFolder) {
@@ -286,7 +295,8 @@ TEST_F(Export, AGgufAdapterHoldsTheSameAdapter) {
   EXPECT_EQ(run().counts.at("files"), 1);
   EXPECT_THAT(files(), ElementsAre("adapter.gguf", "exports.json"));
   const LoraWeights lora = load_checkpoint_lora(tiny_config(), options_.run, reporter_);
-  EXPECT_EQ(compare_adapters(lora, load_adapter(options_.folder / "adapter.gguf", tiny_config()), Scale::AsTrained, "x")
+  EXPECT_EQ(compare_adapters(lora, load_adapter(options_.folder / "adapter.gguf", tiny_config()),
+                             AdapterScale::AsTrained, "x")
                 .n_tensors,
             2 * 3 * 2);
 }

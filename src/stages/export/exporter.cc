@@ -151,8 +151,8 @@ void Exporter::write_adapter(ExportKind kind) {
   if (options_.after_write) options_.after_write(kind, out.path());
   // The same matrices on the same base are the trained model: merging is one function.
   const LoraWeights reloaded = load_adapter(out.path(), manifest_.config);
-  const TensorComparison adapter =
-      compare_adapters(lora, reloaded, gguf ? Scale::Folded : Scale::AsTrained, out.final_path().string());
+  const TensorComparison adapter = compare_adapters(
+      lora, reloaded, gguf ? AdapterScale::Folded : AdapterScale::AsTrained, out.final_path().string());
   report_.counts["tensors_compared"] += static_cast<double>(adapter.n_tensors);
   notes_->files[file] = {{"tensors", adapter.n_tensors},
                          {"bytes", gguf ? fs::file_size(out.path()) : folder_bytes(out.path())},

@@ -49,12 +49,17 @@ const char* export_kind_name(ExportKind kind) {
   return row_of(kind).name;
 }
 
-ExportKind parse_export_kind(const std::string& name) {
+std::vector<std::string> export_kind_names() {
   std::vector<std::string> names;
+  for (const Row& row : kRows) names.emplace_back(row.name);
+  return names;
+}
+
+ExportKind parse_export_kind(const std::string& name) {
   for (const Row& row : kRows) {
     if (name == row.name) return row.kind;
-    names.emplace_back(row.name);
   }
+  const std::vector<std::string> names = export_kind_names();
   const std::string near = did_you_mean(name, names);
   throw Error(Kind::User, fmt::format("\"{}\" is nothing that can be exported", name),
               near.empty() ? "choose from " + join(names, ", ") : fmt::format("did you mean {}?", near));

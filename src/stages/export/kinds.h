@@ -2,6 +2,7 @@
 #pragma once
 #include <map>
 #include <string>
+#include <vector>
 
 #include "formats/safetensors.h"
 #include "model/weights.h"
@@ -11,6 +12,7 @@ namespace faqsmith {
 
 enum class ExportKind { Adapter, GgufLora, GgufF32, GgufF16, GgufBf16, GgufQ8_0, GgufQ4_0, GgufQ4_K, Hf };
 [[nodiscard]] const char* export_kind_name(ExportKind kind);          // "adapter", "gguf-lora", "f32", …, "hf"
+[[nodiscard]] std::vector<std::string> export_kind_names();           // all, in the table's order
 [[nodiscard]] ExportKind parse_export_kind(const std::string& name);  // throws Error(User) with a suggestion
 [[nodiscard]] std::string export_file_name(ExportKind kind);          // "adapter", "model-q8_0.gguf", "model-hf"
 [[nodiscard]] bool is_adapter(ExportKind kind);

@@ -97,11 +97,6 @@ void remove_older_runs(const fs::path& runs, const fs::path& current, int keep, 
   if (n > 0) reporter.note(fmt::format("removed {} older run{} (train.keep_runs)", n, n == 1 ? "" : "s"));
 }
 
-const char* method_words(Method method) {
-  if (method == Method::Full) return "full";
-  return method == Method::Qlora ? "QLoRA" : "LoRA";
-}
-
 void fill_counts(StageReport& report, const TrainData& data, const TrainResult& result, const TrainForecast& forecast) {
   report.counts = {{"train_pairs", static_cast<double>(data.train.size())},
                    {"validation_pairs", static_cast<double>(data.validation.size())},
