@@ -4,7 +4,7 @@
 CLOSE = 1e-3
 
 
-def greedy(model, prompts, n_new, n_probs=2, adapter=None, ignore_eos=False):
+def greedy(model, prompts, n_new, *, n_probs=2, adapter=None, ignore_eos=False):
     """For each prompt (ids) the steps: the n_probs best (id, log-probability), the first of which was taken."""
     import xllamacpp
 

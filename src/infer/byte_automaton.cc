@@ -16,23 +16,23 @@
 namespace faqsmith {
 
 void AutomatonBudget::spend_states(std::int64_t n) {
-  states -= n;
-  if (states >= 0) return;
-  throw Error(Kind::User, fmt::format("{}: needs more than {} states", place, kMaxStates),
+  states += n;
+  if (states <= limits.states) return;
+  throw Error(Kind::User, fmt::format("{}: needs more than {} states", place, limits.states),
               "use smaller repetitions or fewer values");
 }
 
 void AutomatonBudget::spend_work(std::int64_t n) {
-  work -= n;
-  if (work >= 0) return;
-  throw Error(Kind::User, fmt::format("{}: takes more than {} steps to prepare", place, kMaxWork),
+  work += n;
+  if (work <= limits.work) return;
+  throw Error(Kind::User, fmt::format("{}: takes more than {} steps to prepare", place, limits.work),
               "use smaller repetitions or fewer values");
 }
 
 ByteNfa::State ByteNfa::add_state() {
-  if (nodes_.size() >= static_cast<std::size_t>(AutomatonBudget::kMaxBuilding)) {
+  if (nodes_.size() >= static_cast<std::size_t>(budget_.limits.building)) {
     throw Error(Kind::User,
-                fmt::format("{}: written out it has more than {} steps", budget_.place, AutomatonBudget::kMaxBuilding),
+                fmt::format("{}: written out it has more than {} steps", budget_.place, budget_.limits.building),
                 "use smaller repetitions or fewer values");
   }
   nodes_.emplace_back();

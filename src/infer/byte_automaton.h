@@ -8,13 +8,18 @@
 
 namespace faqsmith {
 
-// What all automata of one grammar may cost together. Throws Error(User) that begins with `place` when it is spent.
+// What all automata of one grammar may cost together.
+struct AutomatonLimits {
+  std::int64_t states = 200'000;    // of all deterministic automata
+  std::int64_t work = 10'000'000;   // transitions looked at while they are built
+  std::int64_t building = 200'000;  // states of one nondeterministic automaton
+};
+
+// Throws Error(User) that begins with `place` when a limit is passed.
 struct AutomatonBudget {
-  static constexpr std::int64_t kMaxStates = 200'000;    // of all deterministic automata
-  static constexpr std::int64_t kMaxWork = 10'000'000;   // transitions looked at while they are built
-  static constexpr std::int64_t kMaxBuilding = 200'000;  // states of one nondeterministic automaton
-  std::int64_t states = kMaxStates, work = kMaxWork;
-  std::string place = {};  // what is being compiled: begins the error's sentence
+  AutomatonLimits limits = {};
+  std::string place = {};             // what is being compiled: begins the error's sentence
+  std::int64_t states = 0, work = 0;  // spent
 
   void spend_states(std::int64_t n);
   void spend_work(std::int64_t n);

@@ -9,9 +9,8 @@
 
 namespace faqsmith {
 
-Grammar Grammar::of_regex(std::string_view pattern) {
-  AutomatonBudget budget;
-  budget.place = "regular expression";
+Grammar Grammar::of_regex(std::string_view pattern, const AutomatonLimits& limits) {
+  AutomatonBudget budget{.limits = limits, .place = "regular expression"};
   const Regex regex = parse_regex(pattern, budget.place);
   ByteNfa nfa(budget);
   const auto from = nfa.add_state(), to = nfa.add_state();

@@ -52,9 +52,9 @@ class Grammar {
 
   // A JSON schema. Throws Error(User) that names keyword and place: "JSON schema: not supported: format at
   // #/properties/day".
-  explicit Grammar(std::string_view json_schema);
+  explicit Grammar(std::string_view json_schema, const AutomatonLimits& limits = {});
   // The whole reply matches the pattern (infer/regex.h says which are supported). Throws Error(User).
-  [[nodiscard]] static Grammar of_regex(std::string_view pattern);
+  [[nodiscard]] static Grammar of_regex(std::string_view pattern, const AutomatonLimits& limits = {});
 
  private:
   friend class GrammarThread;

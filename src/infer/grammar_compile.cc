@@ -398,12 +398,12 @@ GrammarNode SchemaCompiler::make_object(const Json& schema, const std::string& p
   return node;
 }
 
-Grammar::Grammar(std::string_view json_schema) {
+Grammar::Grammar(std::string_view json_schema, const AutomatonLimits& limits) {
   if (json_schema.size() > kMaxSchema) refuse("#", fmt::format("longer than {} bytes", kMaxSchema));
   const Json schema = parse_untrusted_ordered_json(
       json_schema,
       {.place = "JSON schema:", .hint = "give one JSON object", .max_depth = kMaxSchemaDepth, .kind = Kind::User});
-  SchemaCompiler(*this, schema).compile();
+  SchemaCompiler(*this, schema, limits).compile();
 }
 
 }  // namespace faqsmith

@@ -128,7 +128,9 @@ TEST_F(Parity, GreedyTextEqualsLlamaCpp) {
   Engine engine(Cpu{Compute::F32}, std::move(file.weights), *tokenizer, tokenizer->eos(), {});
   std::vector<GenerateJob> jobs;
   for (std::size_t i = 0; i < theirs["prompts"].size(); ++i) {
-    jobs.push_back({.prompt = prompt(i), .max_tokens = static_cast<int>(theirs["f32"][i].size())});
+    GenerateJob& job = jobs.emplace_back();
+    job.prompt = prompt(i);
+    job.max_tokens = static_cast<int>(theirs["f32"][i].size());
   }
   const auto ours = engine.generate(jobs, {});
   const auto forward = ForwardPass::create(

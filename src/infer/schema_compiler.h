@@ -17,7 +17,8 @@ namespace faqsmith {
 class SchemaCompiler {
  public:
   using Json = nlohmann::ordered_json;  // keys keep the schema's order
-  SchemaCompiler(Grammar& grammar, const Json& document) : grammar_(grammar), document_(document) {}
+  SchemaCompiler(Grammar& grammar, const Json& document, const AutomatonLimits& limits)
+      : grammar_(grammar), document_(document), budget_{.limits = limits} {}
   void compile();  // throws Error(User)
 
  private:

@@ -1,16 +1,18 @@
 #!/bin/bash
 # Builds the fuzz targets with Clang, makes the seeds and runs every target under AddressSanitizer and UBSan.
 #   run.sh short [SECONDS]   all targets share the seconds (60 unless told): part of `make test`
-#   run.sh long [RUNS]       each target runs RUNS times in all (10,000,000 unless told), a minute each in turn; stopped and started
-#                            again, it goes on. build/fuzz/runs.log gets a line for each minute, build/fuzz/counts the sums.
+#   run.sh long [RUNS]       each target runs RUNS times in all (10,000,000 unless told), a minute each in turn, as many at a time as
+#                            JOBS says; stopped and started again, it goes on. build/fuzz/runs.log gets a line for each minute,
+#                            build/fuzz/counts the sums.
 # A finding leaves its input in build/fuzz/findings and ends with exit code 1.
 set -euo pipefail
 mode=${1:-short}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build/fuzz
+jobs=${JOBS:-$(nproc)}
 turn=60 # seconds
 cmake -S "$root/tests/fuzz" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ >/dev/null
-cmake --build "$build" -j "${JOBS:-$(nproc)}" -- --quiet
+cmake --build "$build" -j "$jobs" -- --quiet
 mkdir -p "$build/findings" "$build/counts"
 "${FAQSMITH_PYTHON:-$("$root/tools/test_python.sh" test)}" "$root/tests/fuzz/make_corpus.py" "$build/seeds"
 targets=()
@@ -49,14 +51,15 @@ if [ "$mode" = short ]; then
   exit $status
 fi
 wanted=${2:-10000000}
-left=1
-while [ $left -gt 0 ] && [ $status -eq 0 ]; do
-  left=0
+missing() { echo $((wanted - $(cat "$build/counts/$1" 2>/dev/null || echo 0))); }
+take_turn() { run "$1" -max_total_time="$turn" -runs="$(missing "$1")"; }
+export -f run missing take_turn
+export build commit turn wanted
+while true; do
+  left=()
   for target in "${targets[@]}"; do
-    todo=$((wanted - $(cat "$build/counts/$target" 2>/dev/null || echo 0)))
-    [ $todo -gt 0 ] || continue
-    run "$target" -max_total_time=$turn -runs=$todo || status=1
-    left=1
+    [ "$(missing "$target")" -le 0 ] || left+=("$target")
   done
+  [ ${#left[@]} -gt 0 ] || exit 0
+  printf '%s\n' "${left[@]}" | xargs -P "$jobs" -I{} bash -c 'take_turn {}'
 done
-exit $status

@@ -26,7 +26,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 import model_writers as models  # noqa: E402
-from llama_cpp_greedy import llama_cpp  # noqa: E402
+import llama_cpp  # noqa: E402
 
 LLAMA_CPP_BOUND = 1e-4  # natural logarithm, of the 8 likeliest tokens; without the scaling they are off by 0.3 to 1.7
 
@@ -115,7 +115,7 @@ def check_llama_cpp(path, folder):
     # llama.cpp tells log-probabilities only of tokens that are text by themselves: here ASCII letters, ids from 3 + 33.
     last = max(i for i in range(300, 700) if 36 <= int(logits[i].argmax()) < 130)
     expected = torch.log_softmax(logits[last].double(), -1)
-    step = llama_cpp(path, [ids[0, : last + 1].tolist()], 1, 8)[0][0]
+    step = llama_cpp.greedy(path, [ids[0, : last + 1].tolist()], 1, n_probs=8)[0][0]
     worst = max(abs(float(expected[token]) - log_probability) for token, log_probability in step)
     assert step[0][0] == int(expected.argmax()) and worst < LLAMA_CPP_BOUND, (path, worst, step)
     return worst

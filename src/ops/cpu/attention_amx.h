@@ -27,8 +27,7 @@ struct CacheHead {
 void attend(const Attention<bf16>& op, SequenceHead item);
 // Only if pages_hold_tiles(), attend() only with AMX.
 void attend(const CachedAttention<bf16>& op, CacheHead item);
-// following: what the same thread does next, or null.
-void attend_without_tiles(const CachedAttention<bf16>& op, CacheHead item, const CacheHead* following);
+void attend_without_tiles(const CachedAttention<bf16>& op, CacheHead item);
 void append(const KvAppend<bf16>& op);
 void attend_grad(const AttentionGrad<bf16>& op, SequenceHead item);
 

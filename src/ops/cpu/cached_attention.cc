@@ -215,41 +215,16 @@ void run(Cpu&, const KvAppend<T>& op) {
 template void run(Cpu&, const KvAppend<float>&);
 template void run(Cpu&, const KvAppend<bf16>&);
 
-namespace {
-
-// Neighbouring heads by one thread, which can then fetch the next one's keys early; a few pieces for each thread,
-// because prompts take longer than single tokens.
-void attend_in_pieces(const CachedAttention<bf16>& op, const std::vector<Run>& runs) {
-  constexpr std::int64_t kPiecesAThread = 8;
-  const std::int64_t n_heads = op.heads.n_kv_heads, n = static_cast<std::int64_t>(runs.size()) * n_heads;
-  const auto item = [&](std::int64_t i) {
-    const Run& run = runs[static_cast<std::size_t>(i / n_heads)];
-    return amx::CacheHead{run.begin, run.end, run.n_keys, i % n_heads, run.path};
-  };
-  const std::int64_t pieces = std::min<std::int64_t>(n, kPiecesAThread * n_threads());
-  parallel_each(pieces, [&](std::int64_t piece) {
-    const std::int64_t end = n * (piece + 1) / pieces;
-    for (std::int64_t i = n * piece / pieces; i < end; ++i) {
-      const amx::CacheHead following = item(std::min(i + 1, n - 1));
-      amx::attend_without_tiles(op, item(i), i + 1 < end ? &following : nullptr);
-    }
-  });
-}
-
-}  // namespace
-
 template <class T>
 void run(Cpu&, const CachedAttention<T>& op) {
   constexpr std::int64_t kRunRows = 128;
   const std::vector<Run> runs = find_runs(op.rows, op.heads, kRunRows);
   [[maybe_unused]] const bool tiles = sizeof(T) == 2 && amx::pages_hold_tiles(op.heads, op.page_rows);
-  if constexpr (sizeof(T) == 2) {
-    if (tiles && !amx::can_attend(op.heads)) return attend_in_pieces(op, runs);
-  }
   parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
     if constexpr (sizeof(T) == 2) {
-      if (tiles) return amx::attend(op, {work.run.begin, work.run.end, work.run.n_keys, work.kv_head, work.run.path});
+      const amx::CacheHead item{work.run.begin, work.run.end, work.run.n_keys, work.kv_head, work.run.path};
+      if (tiles) return amx::can_attend(op.heads) ? amx::attend(op, item) : amx::attend_without_tiles(op, item);
     }
     const Work<T>* const at = &work;
     with_best_isa([=](auto width) KERNEL_LAMBDA {

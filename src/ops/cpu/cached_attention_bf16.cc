@@ -54,16 +54,10 @@ AVX512_INLINE void score_groups(const Core& c, std::int64_t first, const std::ui
   }
 }
 
-// Keys that the thread reads after these: fetched while it is busy with values.
-struct Next {
-  Groups groups;
-  std::int64_t n_groups = 0;
-};
-
 // c.o = p v for queries [first, first + n), dims [d, d + 16 * blocks).
 template <int n, int blocks>
 AVX512_INLINE void add_values(const Core& c, const Groups& groups, std::int64_t n_groups, std::int64_t first,
-                              std::int64_t d, const Next& next) {
+                              std::int64_t d) {
   constexpr std::int64_t kLines = kGroupRows / 2;  // pairs of keys
   __m512 sums[n][blocks];
 #pragma GCC unroll 4
@@ -73,7 +67,6 @@ AVX512_INLINE void add_values(const Core& c, const Groups& groups, std::int64_t 
   }
   for (std::int64_t g = 0; g < n_groups; ++g) {
     const std::uint32_t* const tiles = groups.value(g) + d / 16 * kLines * 16;
-    if (g < next.n_groups) kv_tiles::prefetch_group(next.groups.key(g), c.dim);
     const std::uint16_t* const p = c.p + g / 2 * (kQueryRows * 32) + first * 32 + g % 2 * kGroupRows;
     for (std::int64_t line = 0; line < kLines; ++line) {
 #pragma GCC unroll 4
@@ -93,7 +86,7 @@ AVX512_INLINE void add_values(const Core& c, const Groups& groups, std::int64_t 
 
 template <int n>
 AVX512_CODE void attend_queries(const Core& c, const Groups& groups, const Query* queries, std::int64_t first,
-                                RowSum* rows, const Next& next) {
+                                RowSum* rows) {
   std::int64_t seen = 0;
   for (std::int64_t i = first; i < first + n; ++i) seen = std::max(seen, queries[i].visible);
   const std::int64_t n_groups = round_up(seen, kGroupRows) / kGroupRows, n_p = round_up(seen, 32);
@@ -108,45 +101,39 @@ AVX512_CODE void attend_queries(const Core& c, const Groups& groups, const Query
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.dim));
   for (std::int64_t i = first; i < first + n; ++i) rows[i] = softmax_row(c, i, queries[i].visible, n_p, scale);
   std::int64_t d = 0;
-  const Next none{};
-  for (; d + 64 <= c.dim; d += 64) add_values<n, 4>(c, groups, n_groups, first, d, d == 0 ? next : none);
-  if (d < c.dim) add_values<n, 2>(c, groups, n_groups, first, d, d == 0 ? next : none);
+  for (; d + 64 <= c.dim; d += 64) add_values<n, 4>(c, groups, n_groups, first, d);
+  if (d < c.dim) add_values<n, 2>(c, groups, n_groups, first, d);
 }
 
-AVX512_CODE void attend_all(const Core& c, const Groups& groups, const Query* queries, std::int64_t m,
-                            const Next& next) {
-  const Next none{};
+AVX512_CODE void attend_all(const Core& c, const Groups& groups, const Query* queries, std::int64_t m) {
   copy_queries(c, queries, m, m);
   RowSum rows[kQueryRows];
   std::int64_t first = 0;
   for (; first + kQueriesAtOnce <= m; first += kQueriesAtOnce)
-    attend_queries<kQueriesAtOnce>(c, groups, queries, first, rows, first + kQueriesAtOnce < m ? none : next);
-  if (m - first == 3) attend_queries<3>(c, groups, queries, first, rows, next);
-  if (m - first == 2) attend_queries<2>(c, groups, queries, first, rows, next);
-  if (m - first == 1) attend_queries<1>(c, groups, queries, first, rows, next);
+    attend_queries<kQueriesAtOnce>(c, groups, queries, first, rows);
+  if (m - first == 3) attend_queries<3>(c, groups, queries, first, rows);
+  if (m - first == 2) attend_queries<2>(c, groups, queries, first, rows);
+  if (m - first == 1) attend_queries<1>(c, groups, queries, first, rows);
   store_outputs(c, queries, rows, m);
 }
 
 }  // namespace
 
-void attend_without_tiles(const CachedAttention<bf16>& op, CacheHead item, const CacheHead* following) {
+void attend_without_tiles(const CachedAttention<bf16>& op, CacheHead item) {
   const std::int64_t dim = op.heads.head_dim, group = op.heads.n_heads / op.heads.n_kv_heads,
                      n_queries = (item.end - item.begin) * group;
   Scratch scratch(core_floats(item.n_keys, dim));
   const Core core = take_core(scratch, item.n_keys, dim);
   const Groups groups = groups_of(op, item);
-  const Next none{};
-  Next next;
-  if (following) next = {groups_of(op, *following), round_up(following->n_keys, kGroupRows) / kGroupRows};
   Query queries[kQueryRows];
   for (std::int64_t first = 0; first < n_queries; first += kQueryRows) {
     const std::int64_t m = std::min(kQueryRows, n_queries - first);
     fill_queries(op, item, first, m, queries);
-    attend_all(core, groups, queries, m, first + kQueryRows < n_queries ? none : next);
+    attend_all(core, groups, queries, m);
   }
 }
 #else
-void attend_without_tiles(const CachedAttention<bf16>&, CacheHead, const CacheHead*) {
+void attend_without_tiles(const CachedAttention<bf16>&, CacheHead) {
   require(false, "attention over tiles runs on x86-64 only");
 }
 #endif
