@@ -170,7 +170,7 @@ double bench_layer(Cpu& cpu) {
   }
   cu.push_back(kTokens);
   const In<std::int32_t> cu_seqlens{cu.data(), {static_cast<std::int64_t>(cu.size())}};
-  const RopeTable table(2048, kHeads.head_dim, 100000.0f);
+  const RopeTable table(2048, rope_frequencies(kHeads.head_dim, 100000.0));
   double sum = 0;
   sum += 2 * print_op("RmsNorm (x2)", [&] {
            launch(cpu, RmsNorm<T>{.residual = residual.in(),

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake --preset release >/dev/null
-cmake --build build/release -j "$(nproc)" --target faqsmith ops_bench train_bench infer_bench -- --quiet
+cmake --build build/release -j "$(nproc)" --target faqsmith benches -- --quiet
 build/release/faqsmith models pull >/dev/null
 model=$(build/release/faqsmith models path)
 pairs=${PAIRS:-build/bench-pairs.jsonl}

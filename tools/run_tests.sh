@@ -17,7 +17,7 @@ export FAQSMITH_PYTHON
 
 say "release build"
 cmake --preset release >/dev/null
-cmake --build build/release -j "$jobs" -- --quiet
+cmake --build build/release -j "$jobs" --target all benches -- --quiet
 
 say "AddressSanitizer and UBSan build of the parsers, store and text"
 sanitized=(base_test sys_test store_test text_test tensor_test formats_test ingest_test)
