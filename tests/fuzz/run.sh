@@ -4,7 +4,7 @@
 #   run.sh long [RUNS]       each target runs RUNS times in all (10,000,000 unless told), a minute each in turn, as many at a time as
 #                            JOBS says; stopped and started again, it goes on. build/fuzz/runs.log gets a line for each minute,
 #                            build/fuzz/counts the sums.
-# A finding leaves its input in build/fuzz/findings and ends with exit code 1.
+# FUZZ_TARGETS="gguf model" runs only these. A finding leaves its input in build/fuzz/findings and ends with exit code 1.
 set -euo pipefail
 mode=${1:-short}
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -15,11 +15,7 @@ cmake -S "$root/tests/fuzz" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebIn
 cmake --build "$build" -j "$jobs" -- --quiet
 mkdir -p "$build/findings" "$build/counts"
 "${FAQSMITH_PYTHON:-$("$root/tools/test_python.sh" test)}" "$root/tests/fuzz/make_corpus.py" "$build/seeds"
-targets=()
-for source in "$root"/tests/fuzz/fuzz_*.cc; do
-  name=$(basename "$source" .cc)
-  targets+=("${name#fuzz_}")
-done
+read -ra targets <<<"${FUZZ_TARGETS:-$(basename -as .cc "$root"/tests/fuzz/fuzz_*.cc | sed 's/^fuzz_//' | tr '\n' ' ')}"
 commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
 # Short inputs, a small quarantine and no stack for each allocation: several times the runs, the same checks.
 export ASAN_OPTIONS=quarantine_size_mb=8:malloc_context_size=2:use_sigaltstack=0:detect_leaks=0 OMP_NUM_THREADS=1
