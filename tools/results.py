@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures faqsmith and writes docs/RESULTS.md: one section a part, each with its command, machine and commit.
 
-    tools/results.py [PART...]      parts: demo people gates llama parity bench crash readers fuzzing tests; default: all
+    tools/results.py [PART...]      parts: demo people gates llama parity bench crash large readers fuzzing tests; default: all
 
 Only the sections of the named parts are replaced. "llama" needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and
 FAQSMITH_LLAMA_EVALSET (their questions); without them it says so and leaves its section alone. On an idle machine."""
@@ -17,7 +17,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "RESULTS.md"
 BINARY = "build/release/faqsmith"
-PARTS = ("demo", "people", "gates", "llama", "parity", "bench", "crash", "readers", "fuzzing", "tests")
+PARTS = ("demo", "people", "gates", "llama", "parity", "bench", "crash", "large", "readers", "fuzzing", "tests")
 HEADER = """# Results
 
 What the claims of README.md rest on, written by `make results` (or `tools/results.py PART...`), each section by its own run.
@@ -118,6 +118,10 @@ def bench():
 
 def crash():
     return "make crash", fenced(shell("make crash"), re.compile(r"^== (kills|resume|faults|power|disk)|kills|differ|faults,|states|without room", re.IGNORECASE))
+
+
+def large():
+    return "make seven-b", fenced(shell("make seven-b"))
 
 
 def readers():

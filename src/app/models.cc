@@ -132,7 +132,7 @@ fs::path pull_model(const std::string& name, Reporter& reporter) {
   if (model == nullptr) {
     throw Error(Kind::User, fmt::format("there is no model '{}' to fetch", name), "see: faqsmith models list");
   }
-  const fs::path path = cached_path(*model);
+  fs::path path = cached_path(*model);
   if (has_hash(path, model->sha256)) return path;
   const fs::path staging = model_cache() / (std::string(model->file) + ".fetching");
   make_folder(staging);
@@ -158,7 +158,7 @@ fs::path resolve_model(const std::string& name, IfAbsent absent, Reporter& repor
   }
   std::error_code error;
   if (fs::is_regular_file(name, error)) {
-    const fs::path path = name;
+    fs::path path = name;
     if (path.extension() != ".safetensors" && path.filename() != "config.json") return path;
     const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     throw Error(Kind::User, fmt::format("{} is one file of a model folder", name),

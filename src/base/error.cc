@@ -3,11 +3,9 @@
 
 namespace faqsmith {
 
-void require(bool holds, std::string_view invariant) {
-  if (!holds) {
-    throw Error(Kind::Internal, "broken invariant: " + std::string(invariant),
-                "this is a bug of faqsmith: please report it");
-  }
+void broken_invariant(std::string_view invariant) {
+  throw Error(Kind::Internal, "broken invariant: " + std::string(invariant),
+              "this is a bug of faqsmith: please report it");
 }
 
 }  // namespace faqsmith

@@ -28,7 +28,11 @@ class Error : public std::runtime_error {
   std::string hint_;
 };
 
-// Checks an invariant in every build; throws Error(Internal).
-void require(bool holds, std::string_view invariant);
+// Throws Error(Internal).
+[[noreturn]] void broken_invariant(std::string_view invariant);
+// Checks an invariant in every build.
+inline void require(bool holds, std::string_view invariant) {
+  if (!holds) broken_invariant(invariant);
+}
 
 }  // namespace faqsmith

@@ -8,6 +8,7 @@
 #include "model/config_hf.h"
 #include "model/tensor_source.h"
 #include "model/weights_hf.h"
+#include "sys/folder.h"
 
 namespace faqsmith {
 namespace {
@@ -61,13 +62,9 @@ void write_shard(const fs::path& path, const TensorSource& source, const Shard& 
 }
 
 void prepare_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    throw Error(Kind::Io, fmt::format("cannot create the folder {}: {}", folder.string(), error.message()),
-                "choose a folder that you may write to");
-  }
+  make_folders(folder);
   // Until the last file is there, nothing may look like a model.
+  std::error_code error;
   for (const char* name : {kHfIndexFile, kHfWeightsFile}) fs::remove(folder / name, error);
 }
 
