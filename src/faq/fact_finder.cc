@@ -192,7 +192,7 @@ struct Window {
 // The last heading; one that ends in a pronoun ("How to run it") says what it means by the heading above.
 std::string own_question(const std::vector<std::string>& path) {
   if (path.empty()) return "";
-  const std::string heading = bare_heading(path.back());
+  std::string heading = bare_heading(path.back());
   if (path.size() < 2 || words_of(heading).size() > 6) return heading;
   const bool asks = heading.ends_with("?");
   const std::string body = asks ? heading.substr(0, heading.size() - 1) : heading;

@@ -37,8 +37,7 @@ std::string_view asking_part(std::string_view question) {
 std::string without_framing(std::string_view question) {
   std::string_view text = trim(asking_part(question));
   const std::size_t dots = text.rfind("... ");
-  if (dots != std::string_view::npos && content_words(text.substr(dots)).size() >= 1 &&
-      asks(trim(text.substr(dots + 4))))
+  if (dots != std::string_view::npos && !content_words(text.substr(dots)).empty() && asks(trim(text.substr(dots + 4))))
     text = trim(text.substr(dots + 4));
   for (bool again = true; again;) {
     again = false;

@@ -270,6 +270,7 @@ std::string ByteAutomaton::shortest(State state) const {
     for (std::size_t i = first_edge(state); i < end_edge(state); ++i) {
       if (best == nullptr || rank(edges_[i]) < rank(*best)) best = &edges_[i];
     }
+    require(best != nullptr, "every state leads to an accepting one");
     const bool printable = best->high >= 0x20 && best->low <= 0x7E;
     out += static_cast<char>(printable ? std::max<std::uint8_t>(best->low, 0x20) : best->low);
     state = best->to;

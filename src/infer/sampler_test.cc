@@ -29,8 +29,8 @@ std::vector<double> softmax(const std::vector<float>& logits, double temperature
 }
 
 // Pearson's statistic of n draws against p, cells with fewer than five expected draws pooled.
-double chi_square_per_cell(const std::vector<double>& p, SamplerOptions options, const std::vector<float>& logits,
-                           int n) {
+double chi_square_per_cell(const std::vector<double>& p, const SamplerOptions& options,
+                           const std::vector<float>& logits, int n) {
   Sampler sampler(options, static_cast<TokenId>(logits.size()));
   std::vector<int> counts(p.size());
   for (int i = 0; i < n; ++i) {

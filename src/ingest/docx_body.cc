@@ -95,9 +95,7 @@ void DocxBody::open_word(Frame& frame, std::string_view name, const XmlAttribute
     paragraphs_.push_back(has_carried_ ? std::exchange(carried_, {}) : Paragraph{});
     has_carried_ = false;
     paragraphs_.back().toc = n_toc_ > 0;
-  } else if (name == "pPr") {
-    frame.tag = Tag::ParagraphProperties;
-  } else if (name == "numPr" && inside(Tag::ParagraphProperties)) {
+  } else if (name == "pPr" || (name == "numPr" && inside(Tag::ParagraphProperties))) {
     frame.tag = Tag::ParagraphProperties;
   } else if (name == "txbxContent") {
     frame.tag = Tag::Box;
