@@ -127,7 +127,7 @@ std::string refusal_of(const fs::path& path) {
     }
     return "accepted";
   };
-  const std::string said = refusal(Residency::Float32);
+  std::string said = refusal(Residency::Float32);
   EXPECT_EQ(refusal(Residency::AsStored), said);
   return said;
 }

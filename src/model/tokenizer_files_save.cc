@@ -11,7 +11,7 @@ using nlohmann::json;
 constexpr std::int32_t kNormal = 1, kControl = 3, kUserDefined = 4;
 
 json pre_tokenizer_json(const TokenizerSpec& spec) {
-  const json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
   if (spec.pre == "gpt-2") return bytes;
   const json digits = {{"type", "Digits"}, {"individual_digits", true}};
   return {{"type", "Sequence"}, {"pretokenizers", json::array({digits, bytes})}};
@@ -35,7 +35,7 @@ json tokenizer_json(const TokenizerSpec& spec) {
     const auto space = merge.find(' ');
     merges.push_back(json::array({merge.substr(0, space), merge.substr(space + 1)}));
   }
-  const json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
   return {{"version", "1.0"},
           {"truncation", nullptr},
           {"padding", nullptr},

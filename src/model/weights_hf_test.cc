@@ -76,14 +76,14 @@ class HfFolders : public testing::Test {
   [[nodiscard]] std::string refusal_of_config(const std::function<void(json&)>& change) const {
     const std::string good = read_file(folder_ / kHfConfigFile);
     change_config(change);
-    const std::string said = refusal();
+    std::string said = refusal();
     write_file_atomic(folder_ / kHfConfigFile, good);
     return said;
   }
   [[nodiscard]] std::string refusal_of_index(const std::function<void(json&)>& change) const {
     const std::string good = read_file(folder_ / kHfIndexFile);
     change_index(change);
-    const std::string said = refusal();
+    std::string said = refusal();
     write_file_atomic(folder_ / kHfIndexFile, good);
     return said;
   }
@@ -164,7 +164,7 @@ TEST_F(HfFolders, TheNameIsTheFoldersIfTheConfigHasNone) {
                                                        {"/", folder_.filename()},
                                                        {"..", folder_.filename()}};
   for (const auto& [written, expected] : cases) {
-    change_config([&](json& c) { c["_name_or_path"] = written; });
+    change_config([path = written](json& c) { c["_name_or_path"] = path; });
     EXPECT_EQ(read_model_info(folder_).name, expected) << written;
     EXPECT_EQ(read_model_info(folder_ / "").name, expected) << written;
   }
