@@ -40,7 +40,7 @@ struct Desk {
     row.form = form;
     return add_pair(workspace.db(), row);
   }
-  StageReport run(CurateOptions options = {}) {
+  StageReport run(const CurateOptions& options = {}) {
     FakeChatModel judge([](const ChatRequest&) { return ""; }, scripted_score);
     SilentReporter reporter;
     StageReport report = curate(workspace.get(), options, judge, reporter);

@@ -255,7 +255,7 @@ TEST_F(Evaluate, GoldAnswersWithoutAFactCompeteWithEachOther) {
 }
 
 TEST_F(Evaluate, HostileTextIsInertInTheReport) {
-  const std::string hostile = "</div><script>alert(1)</script><img src=x onerror='alert(2)'>\"javascript:\x01\xFF";
+  std::string hostile = "</div><script>alert(1)</script><img src=x onerror='alert(2)'>\"javascript:\x01\xFF";
   FakeChatModel attacker([&](const ChatRequest&) { return hostile; }, {}, "<b>id</b>");
   (void)evaluate(*workspace, options(), base, attacker, silent);
   const std::string html = read_file(options().report_folder / "report.html");

@@ -214,7 +214,7 @@ StageReport train_stage(Workspace& workspace, const Cpu& cpu, const TrainStageOp
                                                         hash_examples(data.validation) + hash_examples(data.held_out)),
                                .seed = options.train.seed};
   forget_lost_run(workspace, identity.key());
-  const StageReport done = run_stage(workspace, identity, [&](StageReport& report) {
+  StageReport done = run_stage(workspace, identity, [&](StageReport& report) {
     const TrainForecast forecast = forecast_training(cpu, info.config, data, options.train, info.stored);
     note_plan(data, forecast, reporter);
     name_left_out(data, reporter);
