@@ -41,9 +41,11 @@ void prefer_huge_pages(void* memory, std::size_t bytes) {
 
 void release_mapped(const void* map, std::size_t bytes) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<std::uintptr_t>(map) + page - 1) / page * page;
-  const auto end = (reinterpret_cast<std::uintptr_t>(map) + bytes) / page * page;
-  if (begin < end) (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  const auto address = reinterpret_cast<std::uintptr_t>(map);
+  const auto begin = (address + page - 1) / page * page, end = (address + bytes) / page * page;
+  if (begin >= end) return;
+  auto* const first = static_cast<char*>(const_cast<void*>(map)) + (begin - address);
+  (void)::madvise(first, end - begin, MADV_DONTNEED);
 }
 
 MemoryFacts memory_facts() {
