@@ -75,7 +75,8 @@ BandIndex::BandIndex(const MinHashOptions& options)
     : n_bands_(options.n_bands), rows_(options.rows_per_band), bands_(static_cast<std::size_t>(options.n_bands)) {}
 
 std::uint64_t BandIndex::band_hash(const std::vector<std::uint64_t>& signature, int band) const {
-  const auto* bytes = reinterpret_cast<const char*>(&signature[static_cast<std::size_t>(band * rows_)]);
+  const auto* bytes =
+      reinterpret_cast<const char*>(&signature[static_cast<std::size_t>(band) * static_cast<std::size_t>(rows_)]);
   return hash64({bytes, static_cast<std::size_t>(rows_) * sizeof(std::uint64_t)});
 }
 

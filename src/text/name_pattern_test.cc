@@ -22,7 +22,7 @@ TEST(NamePattern, MatchesAWholeNameOrNotAtAll) {
 TEST(NamePattern, SaysWhereItIsWrong) {
   for (const char* wrong : {"", "(", "a{2", "*", "[a", "\xff"}) EXPECT_THROW(NamePattern{wrong}, Error) << wrong;
   try {
-    NamePattern{"model.(q_proj"};
+    const NamePattern taken{"model.(q_proj"};
     ADD_FAILURE() << "took an open bracket";
   } catch (const Error& e) {
     EXPECT_THAT(e.what(), testing::HasSubstr("model.(q_proj"));
