@@ -41,7 +41,7 @@ function(faqsmith_add_folder folder)
     add_executable(${folder}_test ${tests})
     target_link_libraries(${folder}_test PRIVATE ${library} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${folder}_test PRIVATE FAQSMITH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    # A test spends its time in the library; -O3 of its own code only costs compile time (a third).
+    # A test spends its time in the library; -O3 of its own code only costs compile time (trainer_test.cc: 6.9 s against 4.3).
     target_compile_options(${folder}_test PRIVATE $<$<CONFIG:Release>:-O1>)
     # Threads that wait must sleep: on a busy machine spinning makes small tests 17 times slower.
     gtest_discover_tests(${folder}_test TEST_PREFIX "${folder}." DISCOVERY_MODE PRE_TEST

@@ -10,7 +10,7 @@ namespace {
 
 using namespace faqsmith;
 
-// A hundredth of what users have: the same code, many more runs a second.
+// A hundredth of what users have: the same code, and no input that takes seconds under the sanitizers.
 constexpr AutomatonLimits kSmall = {.states = 2'000, .work = 100'000, .building = 2'000};
 
 void check(const Grammar& grammar, const GrammarState& begun, const std::string& text, bool json) {
