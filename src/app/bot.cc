@@ -16,7 +16,7 @@ Bot open_bot(const fs::path& workspace, Config& config, WhichModel which, Report
   use_bot_record(workspace, config);
   const fs::path base = resolve_model(config.text("model"), IfAbsent::Refuse, reporter);
   const Cpu cpu = detect_cpu();
-  const EngineOptions options = engine_options(config, base);
+  const EngineOptions options = engine_options(config);
   if (trained_here) {
     bot.model = load_tuned(base, *bot.db, workspace / "runs", cpu, options, reporter);
   } else {

@@ -178,9 +178,13 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
   add("evaluate", fmt::format("{} questions to two models", human_count(counts.test_items)),
       counts.test_items *
           ((kBaseAnswerTokens + candidates * kTunedAnswerTokens) / speed.write + 2 * kScoredTokens / speed.read));
-  const auto engine =
-      static_cast<std::uint64_t>(teacher.n_parameters()) * sizeof(float) + EngineOptions{}.kv_cache_bytes / 4;
-  out.memory_bytes = static_cast<std::uint64_t>(kSafety * static_cast<double>(std::max(training.memory_bytes, engine)));
+  // Evaluation holds both models: the base as it is loaded now, the tuned one packed, its table in float32.
+  const ForwardMemory tuned = forecast_forward(student, detect_cpu().compute, {});
+  const auto table = static_cast<std::uint64_t>(student.vocab_size * student.hidden_size) * sizeof(float);
+  const std::uint64_t engines =
+      teacher.engine().weight_bytes() + tuned.weights + table + EngineOptions{}.kv_cache_bytes / 2;
+  out.memory_bytes =
+      static_cast<std::uint64_t>(kSafety * static_cast<double>(std::max(training.memory_bytes, engines)));
   return out;
 }
 

@@ -25,7 +25,7 @@ constexpr Setting kSettings[] = {
      "bits"},
     {"infer.weights", Choice, "auto", 0, 0, "auto|packed|blocks|quantised",
      "How models answer: packed: all weights in f32 or bf16; blocks: from a GGUF file's quantised blocks; quantised: "
-     "others rounded to 8 bits too; auto: blocks from 0.5B parameters on if there is no AMX, else packed"},
+     "others rounded to 8 bits too; auto: packed where there is AMX, else blocks"},
     {"bot.max_tokens", Integer, "128", 8, 1024, "", "Longest answer that ask and chat give, in tokens"},
     {"bot.temperature", Number, "0", 0, 2, "", "Randomness of ask and chat; 0: always the likeliest token"},
     {"bot.min_p", Number, "0", 0, 1, "",

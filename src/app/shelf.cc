@@ -9,20 +9,17 @@
 #include "model/weights.h"
 #include "stages/train/train.h"
 #include "train/checkpoint.h"
-#include "train/options.h"
 
 namespace faqsmith {
 
-EngineOptions engine_options(const Config& config, const fs::path& model) {
+EngineOptions engine_options(const Config& config) {
   EngineOptions out;
   out.determinism = config.on("infer.deterministic") ? Determinism::AnyBatch : Determinism::SameBatch;
   const std::string& form = config.text("infer.weights");
   if (form == "quantised") out.weights = WeightForm::Quantised;
   if (form == "blocks") out.weights = WeightForm::Blocks;
-  // Small models keep the form that their recipe was measured with; AMX multiplies bf16 faster than others 8 bits.
-  const bool may_choose = form == "auto" && usable_isa() < Isa::Amx;
-  if (may_choose && read_model_info(model).config.n_parameters() >= kFullBelowParameters)
-    out.weights = WeightForm::Blocks;
+  // Faster than packed weights at every size and number of rows, unless there is AMX for bf16 (docs/decisions/0013).
+  if (form == "auto" && usable_isa() < Isa::Amx) out.weights = WeightForm::Blocks;
   return out;
 }
 
@@ -33,7 +30,7 @@ ModelShelf::ModelShelf(const Config& config, Reporter& reporter)
       base_path_(resolve_model(config.text("model"), IfAbsent::Pull, reporter)),
       teacher_path_(config.text("teacher").empty() ? base_path_
                                                    : resolve_model(config.text("teacher"), IfAbsent::Pull, reporter)),
-      options_(engine_options(config, base_path_)) {}
+      options_(engine_options(config)) {}
 
 LocalModel& ModelShelf::base() {
   if (!base_) base_ = load_local_model(base_path_, cpu_, options_);
@@ -43,7 +40,7 @@ LocalModel& ModelShelf::base() {
 LocalModel& ModelShelf::teacher() {
   std::error_code error;
   if (fs::equivalent(teacher_path_, base_path_, error)) return base();
-  if (!teacher_) teacher_ = load_local_model(teacher_path_, cpu_, engine_options(config_, teacher_path_));
+  if (!teacher_) teacher_ = load_local_model(teacher_path_, cpu_, options_);
   return *teacher_;
 }
 

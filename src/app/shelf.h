@@ -12,7 +12,7 @@
 
 namespace faqsmith {
 
-[[nodiscard]] EngineOptions engine_options(const Config& config, const fs::path& model);
+[[nodiscard]] EngineOptions engine_options(const Config& config);
 
 class ModelShelf {
  public:

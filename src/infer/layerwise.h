@@ -1,12 +1,13 @@
 // A model run layer by layer over whole sequences, its weights read from a TensorSource a few rows at a time: what
 // export compares the trained and the written model by. Promise: needs no memory for weights beyond about 100 MB,
 // whatever the model's size, and the same weights give the same bits. float32 throughout. Non-goal: speed in
-// generation; each pass computes every position anew.
+// generation; each pass reads every weight.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 #include "model/tensor_source.h"
+#include "sys/file.h"
 #include "text/tokenizer.h"
 
 namespace faqsmith {
@@ -33,7 +34,8 @@ struct LayerwiseResult {
 
 // The greedy continuation of each prompt, up to n_tokens, an end token included. drafts: guesses of these texts, which
 // save passes where they are right and change nothing where they are wrong (Leviathan et al. 2023, arXiv 2211.17192,
-// with the model as its own judge). At most n_tokens passes.
+// with the model as its own judge). At most n_tokens passes; keys and values lie in a file without a name in
+// scratch_folder between them, 2 · n_layers · kv_width floats a token. Throws Error(Io) where that cannot be written.
 struct GreedyTexts {
   std::vector<std::vector<TokenId>> tokens;  // [prompt]
   int n_passes = 0;
@@ -41,6 +43,6 @@ struct GreedyTexts {
 [[nodiscard]] GreedyTexts continue_greedily(const TensorSource& source,
                                             const std::vector<std::vector<TokenId>>& prompts,
                                             std::vector<std::vector<TokenId>> drafts, int n_tokens,
-                                            const std::vector<TokenId>& end_tokens);
+                                            const std::vector<TokenId>& end_tokens, const fs::path& scratch_folder);
 
 }  // namespace faqsmith

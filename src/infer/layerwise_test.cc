@@ -79,22 +79,40 @@ TEST(Layerwise, AChangedLayerShowsInTheStatesFromThereOn) {
   EXPECT_FALSE(same(2) || same(3));
 }
 
+GreedyTexts greedy(const Weights& weights, const std::vector<std::vector<TokenId>>& prompts,
+                   std::vector<std::vector<TokenId>> drafts, int n_tokens, const std::vector<TokenId>& ends = {}) {
+  return continue_greedily(WeightsSource(weights), prompts, std::move(drafts), n_tokens, ends, testing::TempDir());
+}
+
+TEST(Layerwise, GreedyTextIsThatOfWholePasses) {
+  for (const std::int64_t window : {0, 4}) {
+    const Weights weights = lively_weights(config(true, window));
+    const auto text = greedy(weights, {kFirst, kSecond}, {}, 40).tokens;  // over three pages
+    for (std::size_t p = 0; p < 2; ++p) {
+      LayerwiseJob whole{p == 0 ? kFirst : kSecond, 0};
+      whole.first = static_cast<std::int64_t>(whole.ids.size()) - 1;
+      whole.ids.insert(whole.ids.end(), text[p].begin(), text[p].end());
+      const auto next = run_layerwise(WeightsSource(weights), {whole}).next[0];
+      for (std::size_t i = 0; i < text[p].size(); ++i) EXPECT_EQ(next[i].likeliest, text[p][i]) << p << " " << i;
+    }
+  }
+}
+
 TEST(Layerwise, DraftsSavePassesAndChangeNoToken) {
   const Weights weights = lively_weights(config(false, 4));
-  const WeightsSource source(weights);
-  const GreedyTexts slow = continue_greedily(source, {kFirst, kSecond}, {}, 12, {});
+  const GreedyTexts slow = greedy(weights, {kFirst, kSecond}, {}, 12);
   EXPECT_EQ(slow.n_passes, 12);
   ASSERT_EQ(slow.tokens[0].size(), 12u);
-  const GreedyTexts right = continue_greedily(source, {kFirst, kSecond}, slow.tokens, 12, {});
+  const GreedyTexts right = greedy(weights, {kFirst, kSecond}, slow.tokens, 12);
   EXPECT_EQ(right.n_passes, 1);
   EXPECT_EQ(right.tokens, slow.tokens);
   auto drafts = slow.tokens;
   drafts[0][5] = (drafts[0][5] + 1) % 97;
-  const GreedyTexts wrong = continue_greedily(source, {kFirst, kSecond}, drafts, 12, {});
+  const GreedyTexts wrong = greedy(weights, {kFirst, kSecond}, drafts, 12);
   EXPECT_EQ(wrong.tokens, slow.tokens);
   EXPECT_EQ(wrong.n_passes, 2);
   const TokenId end = slow.tokens[1][3];
-  const auto stopped = continue_greedily(source, {kSecond}, {}, 12, {end}).tokens[0];
+  const auto stopped = greedy(weights, {kSecond}, {}, 12, {end}).tokens[0];
   EXPECT_EQ(stopped.back(), end);
   EXPECT_LE(stopped.size(), 4u);
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "sys/map_guard.h"
+#include "sys/scratch_file.h"
 
 namespace faqsmith {
 namespace {
@@ -31,6 +32,20 @@ TEST_F(Files, AreReadAsTheyWereWritten) {
   write_file_atomic(folder_ / "a", bytes);
   EXPECT_EQ(read_file(folder_ / "a"), bytes);
   EXPECT_EQ(n_files(), 1u);
+}
+
+TEST_F(Files, AScratchFileHoldsBytesWithoutAName) {
+  ScratchFile file(folder_);
+  file.write(5'000'000, "behind a gap", 12);
+  file.write(3, "abc", 3);
+  file.write(4, "x", 1);
+  std::string there(12, ' '), start(3, ' ');
+  file.read(5'000'000, there.data(), 12);
+  file.read(3, start.data(), 3);
+  EXPECT_EQ(there, "behind a gap");
+  EXPECT_EQ(start, "axc");
+  EXPECT_EQ(n_files(), 0u);
+  EXPECT_THROW(ScratchFile{folder_ / "absent"}, Error);
 }
 
 TEST_F(Files, AnUncommittedFileLeavesTheOldOneAlone) {

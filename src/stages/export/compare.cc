@@ -170,7 +170,7 @@ void compare_tokenizers(const TokenizerSpec& trained, const TokenizerSpec& reloa
 
 TrainedAnswers answer_prompts(const TensorSource& trained, const ChatTemplate& chat, const Tokenizer& tokenizer,
                               std::vector<std::vector<Message>> prompts, const std::vector<std::string>& expected,
-                              int n_tokens) {
+                              int n_tokens, const fs::path& scratch_folder) {
   TrainedAnswers out;
   out.prompts = std::move(prompts);
   std::vector<std::vector<TokenId>> drafts;
@@ -181,7 +181,7 @@ TrainedAnswers answer_prompts(const TensorSource& trained, const ChatTemplate& c
   }
   std::vector<TokenId> ends = {chat.end_of_turn()};
   if (tokenizer.spec().eos >= 0) ends.push_back(tokenizer.spec().eos);
-  out.tokens = continue_greedily(trained, out.ids, std::move(drafts), n_tokens, ends).tokens;
+  out.tokens = continue_greedily(trained, out.ids, std::move(drafts), n_tokens, ends, scratch_folder).tokens;
   out.seen = run_layerwise(trained, jobs_of(out));
   return out;
 }
@@ -202,7 +202,7 @@ AnswerComparison compare_answers(const TrainedAnswers& trained, const TensorSour
     std::size_t same = 0;
     double score = 0;
     for (std::size_t k = 0; k < n; ++k) {
-      same += seen.next[i][k].likeliest == trained.tokens[i][k] ? 1 : 0;
+      same += seen.next[i][k].likeliest == trained.seen.next[i][k].likeliest ? 1 : 0;
       score += seen.next[i][k].log_probability - trained.seen.next[i][k].log_probability;
     }
     out.n_same_text += same == n ? 1 : 0;

@@ -35,9 +35,11 @@ struct TrainedAnswers {
   LayerwiseResult seen;                      // over prompt and answer
 };
 // expected: an answer for each prompt that the model probably gives (empty: none); it saves time and changes nothing.
+// scratch_folder: see continue_greedily.
 [[nodiscard]] TrainedAnswers answer_prompts(const TensorSource& trained, const ChatTemplate& chat,
                                             const Tokenizer& tokenizer, std::vector<std::vector<Message>> prompts,
-                                            const std::vector<std::string>& expected, int n_tokens);
+                                            const std::vector<std::string>& expected, int n_tokens,
+                                            const fs::path& scratch_folder);
 
 struct AnswerComparison {
   int n_prompts = 0, n_same_text = 0;

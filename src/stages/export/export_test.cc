@@ -373,8 +373,9 @@ TEST(ExportCompare, NamesTheFirstLayerWhoseResultDiffers) {
   const Tokenizer tokenizer(tiny_tokenizer_spec());
   const ChatTemplate chat(tokenizer);
   const Weights trained = random_weights(tiny_config(), 2);
-  const TrainedAnswers answers = answer_prompts(WeightsSource(trained), chat, tokenizer,
-                                                {{{Role::User, "what is"}}, {{Role::User, "question"}}}, {"a", ""}, 32);
+  const TrainedAnswers answers =
+      answer_prompts(WeightsSource(trained), chat, tokenizer, {{{Role::User, "what is"}}, {{Role::User, "question"}}},
+                     {"a", ""}, 32, testing::TempDir());
   const auto compare = [&](const Weights& other) {
     return compare_answers(answers, WeightsSource(other), chat, "file");
   };
@@ -401,7 +402,7 @@ TEST(ExportCompare, NoticesAnotherTemplate) {
   const Tokenizer tokenizer(spec);
   const Weights weights = random_weights(tiny_config(), 2);
   const TrainedAnswers answers = answer_prompts(WeightsSource(weights), ChatTemplate(tokenizer), tokenizer,
-                                                {{{Role::User, "a question"}}}, {}, 32);
+                                                {{{Role::User, "a question"}}}, {}, 32, testing::TempDir());
   spec.merges.erase(spec.merges.begin());  // "q u" of "question"
   const Tokenizer changed(spec);
   EXPECT_THROW((void)compare_answers(answers, WeightsSource(weights), ChatTemplate(changed), "file"), Error);

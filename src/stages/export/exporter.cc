@@ -123,7 +123,7 @@ Exporter::Exporter(Workspace& workspace, const ExportOptions& options, Reporter&
 void Exporter::ask_trained_model() {
   Questions questions = comparison_questions(workspace_.db(), options_.topic);
   answers_ = answer_prompts(*trained_, *chat_, *tokenizer_, std::move(questions.prompts), questions.answers,
-                            options_.answer_tokens);
+                            options_.answer_tokens, options_.folder);
   report_.counts["prompts"] = static_cast<double>(answers_.prompts.size());
 }
 
