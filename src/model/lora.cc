@@ -21,6 +21,13 @@ Buffer<float> copy_of(const Buffer<float>& from) {
   return out;
 }
 
+// delta += b a for four rows of A at once: the sums and their order are those of one row after the other.
+void add_four(const float* b, const float* a, std::int64_t columns, float* __restrict delta) {
+  const float *a0 = a, *a1 = a0 + columns, *a2 = a1 + columns, *a3 = a2 + columns;
+  for (std::int64_t c = 0; c < columns; ++c)
+    delta[c] = (((delta[c] + b[0] * a0[c]) + b[1] * a1[c]) + b[2] * a2[c]) + b[3] * a3[c];
+}
+
 // W + scale * B A, and with DoRA each row's trained length, a row at a time.
 class MergedPair final : public RowChange {
  public:
@@ -32,10 +39,12 @@ class MergedPair final : public RowChange {
     const std::int64_t rank = pair_.a.shape()[0], columns = pair_.a.shape()[1];
     thread_local std::vector<float> delta;
     delta.assign(static_cast<std::size_t>(columns), 0.0f);
-    for (std::int64_t r = 0; r < rank; ++r) {
-      const float b = pair_.b[row * rank + r];
+    const float* b = pair_.b.data() + row * rank;
+    std::int64_t r = 0;
+    for (; r + 4 <= rank; r += 4) add_four(b + r, pair_.a.data() + r * columns, columns, delta.data());
+    for (; r < rank; ++r) {
       const float* a = pair_.a.data() + r * columns;
-      for (std::int64_t c = 0; c < columns; ++c) delta[static_cast<std::size_t>(c)] += b * a[c];
+      for (std::int64_t c = 0; c < columns; ++c) delta[static_cast<std::size_t>(c)] += b[r] * a[c];
     }
     for (std::int64_t c = 0; c < columns; ++c) values[c] += scale_ * delta[static_cast<std::size_t>(c)];
     if (norms_.empty()) return;
