@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include "app/bot_record.h"
-#include "app/doctor.h"
 #include "app/inspect.h"
 #include "app/stage_options.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "stages/train/train.h"
+#include "sys/memory.h"
 
 namespace faqsmith {
 namespace {
@@ -39,6 +39,7 @@ StageReport run_train(PipelineContext& c) {
   TrainStageOptions options = train_stage_options(c.config, c.models.base_path());
   options.train.seconds = c.train_s;
   StageReport report = train_stage(c.workspace, c.models.cpu(), options, c.reporter);
+  return_free_memory();  // evaluation loads two models
   const std::string model = c.config.text("model");
   const bool is_path = fs::exists(model);
   write_bot_record(c.workspace.folder(), {options.topic, is_path ? fs::absolute(model).string() : model});
@@ -86,8 +87,10 @@ StageReport run_pipeline_stage(std::string_view name, PipelineContext& context) 
   for (const auto& stage : kStages) {
     if (stage.name != name) continue;
     StageReport report = stage.run(context);
-    log(LogLevel::Info,
-        fmt::format("{} is done; peak memory so far {}", name, human_bytes(static_cast<double>(peak_memory_bytes()))));
+    const ProcessMemory memory = process_memory();
+    log(LogLevel::Info, fmt::format("{} is done; {} of its own memory now, peak so far {}", name,
+                                    human_bytes(static_cast<double>(memory.anonymous_bytes)),
+                                    human_bytes(static_cast<double>(memory.peak_bytes))));
     if (report.up_to_date) context.reporter.note(fmt::format("{}: nothing to do, all is up to date", name));
     return report;
   }

@@ -8,6 +8,7 @@
 #include "model/lora.h"
 #include "model/weights.h"
 #include "stages/train/train.h"
+#include "sys/memory.h"
 #include "train/checkpoint.h"
 
 namespace faqsmith {
@@ -47,6 +48,7 @@ LocalModel& ModelShelf::teacher() {
 void ModelShelf::drop() {
   base_.reset();
   teacher_.reset();
+  return_free_memory();
 }
 
 std::unique_ptr<LocalModel> load_tuned(const fs::path& base, Database& db, const fs::path& runs, const Cpu& cpu,

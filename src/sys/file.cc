@@ -100,21 +100,30 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(const void* data, std::size_t bytes) {
-  buffer_.append(static_cast<const char*>(data), bytes);
+  constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+  if (buffer_.size() + bytes > kBufferBytes) flush();
+  if (bytes > kBufferBytes) {
+    write_through(data, bytes);  // a tensor of gigabytes is not copied first
+  } else {
+    buffer_.append(static_cast<const char*>(data), bytes);
+  }
   size_ += bytes;
-  constexpr std::size_t kFlushBytes = std::size_t{1} << 20;
-  if (buffer_.size() >= kFlushBytes) flush();
 }
 
 void AtomicFile::flush() {
-  std::size_t done = 0;
-  while (done < buffer_.size()) {
-    const ssize_t n = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
+  write_through(buffer_.data(), buffer_.size());
+  buffer_.clear();
+}
+
+void AtomicFile::write_through(const void* data, std::size_t bytes) const {
+  const auto* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t n = ::write(fd_, from, bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw_errno("write", temporary_);
-    done += static_cast<std::size_t>(n);
+    from += n;
+    bytes -= static_cast<std::size_t>(n);
   }
-  buffer_.clear();
 }
 
 void AtomicFile::commit() {

@@ -26,13 +26,14 @@ class AtomicFile {
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
-  void write(const void* data, std::size_t bytes);  // buffered
+  void write(const void* data, std::size_t bytes);  // small pieces are buffered
   void write(std::string_view bytes) { write(bytes.data(), bytes.size()); }
   [[nodiscard]] std::size_t size() const { return size_; }  // bytes written so far
   void commit();                                            // flush, fsync, rename, fsync the folder
 
  private:
   void flush();
+  void write_through(const void* data, std::size_t bytes) const;
   fs::path path_, temporary_;
   int fd_ = -1;
   std::size_t size_ = 0;

@@ -34,6 +34,19 @@ TEST_F(Files, AreReadAsTheyWereWritten) {
   EXPECT_EQ(n_files(), 1u);
 }
 
+TEST_F(Files, PiecesOfAnySizeKeepTheirOrder) {
+  std::string expected;
+  AtomicFile file(folder_ / "a");
+  for (const std::size_t size : {3u, 1u << 20, 5u, (1u << 20) + 1, 0u, (1u << 20) - 1, 2u, 7u}) {
+    const std::string piece(size, static_cast<char>('a' + expected.size() % 26));
+    file.write(piece);
+    expected += piece;
+    EXPECT_EQ(file.size(), expected.size());
+  }
+  file.commit();
+  EXPECT_EQ(read_file(folder_ / "a"), expected);
+}
+
 TEST_F(Files, AScratchFileHoldsBytesWithoutAName) {
   ScratchFile file(folder_);
   file.write(5'000'000, "behind a gap", 12);

@@ -1,6 +1,7 @@
 // madvise, /proc and the cgroup's limits.
 #include "sys/memory.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,6 +37,12 @@ void prefer_huge_pages(void* memory, std::size_t bytes) {
 #else
   (void)memory;
   (void)bytes;
+#endif
+}
+
+void return_free_memory() {
+#ifdef __GLIBC__
+  (void)malloc_trim(0);
 #endif
 }
 

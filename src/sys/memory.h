@@ -17,6 +17,10 @@ void prefer_huge_pages(void* memory, std::size_t bytes);
 // from the file. A hint, like the above.
 void release_mapped(const void* map, std::size_t bytes);
 
+// What this process has freed goes back to the system. Between stages: the allocator would keep it in holes that the
+// next stage, whose blocks have other sizes, does not fill.
+void return_free_memory();
+
 // Of the machine, or of the cgroup where that is less. available: without swapping; the page cache counts as free.
 struct MemoryFacts {
   std::uint64_t total_bytes = 0, available_bytes = 0;
