@@ -137,9 +137,9 @@ ssize_t watched_write(int fd, const void* data, std::size_t size, long offset, c
   return n;
 }
 
-// open()'s third argument is there only where a file may be made.
+// open()'s third argument is there only where a file may be made, with a name or without.
 mode_t mode_in(int flags, va_list list) {
-  return (flags & O_CREAT) != 0 ? va_arg(list, mode_t) : 0;
+  return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(list, mode_t) : 0;
 }
 
 template <class Real>

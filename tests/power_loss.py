@@ -77,8 +77,8 @@ class Disk:
         self.pending.append(Change("name", folder, entries=entries))
 
     def do(self, op):
-        if op.name == "nothing":
-            return None
+        if op.name == "nothing" or op.path.endswith(" (deleted)"):
+            return None  # a file without a name is gone after any loss
         if op.name == "sync":
             return self.sync(self.by_inode[op.inode])
         if op.name in ("write", "truncate"):
