@@ -130,20 +130,27 @@ def readers():
 
 
 def fuzzing():
-    """Writes down what `make fuzz` has counted; running it to its end takes days of one core."""
-    counts, log = ROOT / "build" / "fuzz" / "counts", ROOT / "build" / "fuzz" / "runs.log"
-    if not log.exists():
-        print("results: fuzzing skipped: make fuzz has not been run")
-        return None
-    seconds = {}
-    lines = [re.match(r"\S+ (\S+) (\S+) +\d+ runs in +(\d+) s", line) for line in log.read_text().splitlines()]
-    for line in filter(None, lines):
-        seconds[line[2]] = seconds.get(line[2], 0) + int(line[3])
-    commits = sorted({line[1] for line in lines if line})
-    findings = sum(1 for _ in (ROOT / "build" / "fuzz" / "findings").iterdir())
-    rows = [f"| {path.name} | {int(path.read_text()):,} | {seconds.get(path.name, 0):,} |" for path in sorted(counts.iterdir())]
-    table = "\n".join(["| target | runs under AddressSanitizer and UBSan | seconds (wall) |", "|---|---|---|", *rows])
-    return "make fuzz", f"Sums over the commits {', '.join(commits)}; {findings} findings are open.\n\n{table}"
+    """Adds what `make fuzz` has counted in this checkout to the ledger, which outlives it, and tells the sums."""
+    ledger, log = ROOT / "tests" / "fuzz" / "ledger.tsv", ROOT / "build" / "fuzz" / "runs.log"
+    rows = [line.split("\t") for line in ledger.read_text().splitlines()[1:]]
+    sums = {(target, at): (int(runs), int(seconds)) for target, at, runs, seconds in rows}
+    if log.exists():
+        for line in re.finditer(r"^\S+ (\S+) (\S+) +(\d+) runs in +(\d+) s", log.read_text(), re.MULTILINE):
+            before = sums.get((line[2], line[1]), (0, 0))
+            sums[line[2], line[1]] = (before[0] + int(line[3]), before[1] + int(line[4]))
+        lines = ["\t".join(map(str, (*key, *value))) for key, value in sorted(sums.items())]
+        ledger.write_text("\n".join(["target\tcommit\truns\tseconds", *lines, ""]))
+        log.rename(log.with_suffix(".counted"))
+        for count in (log.parent / "counts").iterdir():
+            count.unlink()
+    table = ["| target | runs under AddressSanitizer and UBSan | seconds (wall) |", "|---|---|---|"]
+    for target in sorted({target for target, _ in sums}):
+        runs, seconds = (sum(value[i] for key, value in sums.items() if key[0] == target) for i in (0, 1))
+        table.append(f"| {target} | {runs:,} | {seconds:,} |")
+    commits = ", ".join(sorted({at for _, at in sums}))
+    findings = ROOT / "build" / "fuzz" / "findings"
+    left = sum(1 for _ in findings.iterdir()) if findings.exists() else 0
+    return "make fuzz", f"Sums over the commits {commits} (tests/fuzz/ledger.tsv); {left} findings are open.\n\n" + "\n".join(table)
 
 
 def tests():

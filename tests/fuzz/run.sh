@@ -3,7 +3,7 @@
 #   run.sh short [SECONDS]   all targets share the seconds (60 unless told): part of `make test`
 #   run.sh long [RUNS]       each target runs RUNS times in all (10,000,000 unless told), a minute each in turn, as many at a time as
 #                            JOBS says; stopped and started again, it goes on. build/fuzz/runs.log gets a line for each minute,
-#                            build/fuzz/counts the sums.
+#                            build/fuzz/counts the sums, to which those of ledger.tsv (earlier campaigns) are added.
 # FUZZ_TARGETS="gguf model" runs only these. A finding leaves its input in build/fuzz/findings and ends with exit code 1.
 set -euo pipefail
 mode=${1:-short}
@@ -47,10 +47,11 @@ if [ "$mode" = short ]; then
   exit $status
 fi
 wanted=${2:-10000000}
-missing() { echo $((wanted - $(cat "$build/counts/$1" 2>/dev/null || echo 0))); }
+earlier() { awk -F'\t' -v target="$1" '$1 == target { runs += $3 } END { print runs + 0 }' "$root/tests/fuzz/ledger.tsv"; }
+missing() { echo $((wanted - $(earlier "$1") - $(cat "$build/counts/$1" 2>/dev/null || echo 0))); }
 take_turn() { run "$1" -max_total_time="$turn" -runs="$(missing "$1")"; }
-export -f run missing take_turn
-export build commit turn wanted
+export -f run earlier missing take_turn
+export root build commit turn wanted
 while true; do
   left=()
   for target in "${targets[@]}"; do
