@@ -144,6 +144,7 @@ class Pass {
       for (auto i = static_cast<std::size_t>(kept_.n_done[j]); i < jobs_[j].ids.size(); ++i)
         source_.read_rows(table, jobs_[j].ids[i], 1, residual_.data() + row++ * config_.hidden_size);
     }
+    source_.release_pages(table);
   }
 
   // The residual stream is residual_, and delta_ where the last block has not been added yet.

@@ -62,6 +62,10 @@ void WeightsSource::read_rows(const ModelTensor& tensor, std::int64_t first, std
   });
 }
 
+void WeightsSource::release_pages(const ModelTensor& tensor) const {
+  if (tensor.shape.rank == 2) matrices_.at(tensor.name)->release_pages();
+}
+
 void read_in_pieces(const TensorSource& source, const ModelTensor& tensor, std::int64_t row_multiple,
                     const std::function<void(std::int64_t, std::int64_t, std::span<float>)>& visit) {
   constexpr std::int64_t kPiece = std::int64_t{1} << 22;  // values
@@ -73,6 +77,7 @@ void read_in_pieces(const TensorSource& source, const ModelTensor& tensor, std::
     source.read_rows(tensor, first, n, values.data());
     visit(first, n, {values.data(), static_cast<std::size_t>(n * tensor.row_size())});
   }
+  source.release_pages(tensor);
 }
 
 }  // namespace faqsmith

@@ -32,6 +32,7 @@ class TensorSource {
   // Rows [first, first + n) to out[n · row_size].
   virtual void read_rows(const ModelTensor& tensor, std::int64_t first, std::int64_t n, float* out) const = 0;
   [[nodiscard]] Buffer<float> read(const ModelTensor& tensor) const;  // the whole: for norms and biases
+  virtual void release_pages(const ModelTensor&) const {}             // see RowSource
 };
 
 // A model in memory or as its file has it, which has to outlive this.
@@ -40,6 +41,7 @@ class WeightsSource final : public TensorSource {
   explicit WeightsSource(const Weights& weights);
   [[nodiscard]] const LlamaConfig& config() const override { return config_; }
   void read_rows(const ModelTensor& tensor, std::int64_t first, std::int64_t n, float* out) const override;
+  void release_pages(const ModelTensor& tensor) const override;
 
  private:
   const LlamaConfig& config_;
@@ -53,8 +55,8 @@ void save_gguf(const fs::path& path, const TensorSource& source, const Tokenizer
 void save_hf_folder(const fs::path& folder, const TensorSource& source, const TokenizerSpec& tokenizer,
                     const HfSaveOptions& options);
 
-// Calls visit(first row, number of rows, values) until all rows of the tensor were read, about 16 MB at a time. Each
-// part but the last has a multiple of row_multiple rows.
+// Calls visit(first row, number of rows, values) until all rows of the tensor were read, about 16 MB at a time, and
+// releases its pages. Each part but the last has a multiple of row_multiple rows.
 void read_in_pieces(const TensorSource& source, const ModelTensor& tensor, std::int64_t row_multiple,
                     const std::function<void(std::int64_t first, std::int64_t n, std::span<float> values)>& visit);
 

@@ -80,8 +80,7 @@ class WeightMatrix final : public RowSource {
 
   [[nodiscard]] std::uint64_t resident_bytes() const;  // own memory
   [[nodiscard]] std::uint64_t mapped_bytes() const;    // of the file, in memory as long as the system likes
-  // Tells the system that the mapped bytes are not needed soon; reading them again is correct and slower.
-  void release_pages() const;
+  void release_pages() const override;
 
  private:
   [[nodiscard]] std::int64_t stored_row(std::int64_t row) const;

@@ -16,6 +16,8 @@ class RowSource {
   virtual void decode_rows(std::int64_t first, std::int64_t n, float* out) const = 0;
   // The whole matrix where it lies in memory as float32, row after row; nullptr: rows have to be decoded.
   [[nodiscard]] virtual const float* in_memory() const { return nullptr; }
+  // Tells the system that bytes of a mapped file are not needed soon; reading them again is correct and slower.
+  virtual void release_pages() const {}
 };
 
 // A view of float32 memory, which has to outlive it. A vector has rows of one value.

@@ -287,9 +287,9 @@ TEST_F(Trainer, AFrozenModelTakesAFullCheckpointAsItsBytesStand) {
 }
 
 TEST_F(Trainer, ChildOfTheKillTest) {
-  const char* folder = std::getenv(kChildRun);
-  if (!folder) GTEST_SKIP() << "only run by AKilledRunEndsWithTheSameBytes";
-  set_method(parse_method(std::getenv(kChildMethod)));
+  const char *folder = std::getenv(kChildRun), *method = std::getenv(kChildMethod);
+  if (!folder || !method) GTEST_SKIP() << "only run by AKilledRunEndsWithTheSameBytes";
+  set_method(parse_method(method));
   (void)run(folder);
 }
 

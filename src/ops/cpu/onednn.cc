@@ -75,20 +75,22 @@ class Cache {
     const std::lock_guard lock(mutex_);
     if (const auto it = young_.find(key); it != young_.end()) return it->second;
     const auto it = old_.find(key);
-    return it == old_.end() ? nullptr : insert(key, it->second);
+    if (it == old_.end()) return nullptr;
+    const std::shared_ptr<const Entry> entry = it->second;
+    return insert(key, entry);
   }
-  std::shared_ptr<const Entry> add(const std::string& key, std::shared_ptr<const Entry> entry) {
+  std::shared_ptr<const Entry> add(const std::string& key, const std::shared_ptr<const Entry>& entry) {
     const std::lock_guard lock(mutex_);
-    return insert(key, std::move(entry));
+    return insert(key, entry);
   }
 
  private:
-  std::shared_ptr<const Entry> insert(const std::string& key, std::shared_ptr<const Entry> entry) {
+  std::shared_ptr<const Entry> insert(const std::string& key, const std::shared_ptr<const Entry>& entry) {
     if (young_.size() >= kMaxGeneration) {
       old_ = std::move(young_);
       young_.clear();
     }
-    return young_.try_emplace(key, std::move(entry)).first->second;
+    return young_.try_emplace(key, entry).first->second;
   }
   std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<const Entry>> young_, old_;

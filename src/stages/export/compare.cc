@@ -126,6 +126,7 @@ TensorComparison compare_tensors(const TensorSource& trained, const TensorSource
         }
       }
     });
+    reloaded.release_pages(tensor);
     ++out.n_tensors;
   }
   return out;
