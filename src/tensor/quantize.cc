@@ -98,7 +98,7 @@ void check_scales(GgmlType type, std::span<const std::byte> bytes, const std::st
       throw Error(Kind::Input,
                   fmt::format("tensor \"{}\" holds values whose scale does not fit into {}", tensor,
                               find_type(static_cast<std::uint32_t>(type))->name),
-                  "export it as F32");
+                  "keep it in F32: export f32; to answer, infer.weights: packed");
     }
   }
 }
