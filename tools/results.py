@@ -34,6 +34,8 @@ def shell(command, **extra):
                                stderr=subprocess.STDOUT, env=os.environ | extra)
     for line in process.stdout:
         print(line, end="", flush=True)
+        if re.match(r"\[\d+/\d+\]", line):
+            continue  # the build's
         lines.append(NOISE.sub("", line).replace(f"{ROOT}/", "").replace(str(pathlib.Path.home()), "~").rstrip())
     if process.wait() != 0:
         sys.exit(f"results: failed: {command}")
