@@ -4,11 +4,11 @@
 #include <set>
 
 #include "app/budget.h"
-#include "app/doctor.h"
 #include "app/stage_options.h"
 #include "stages/evaluate/evaluate.h"
 #include "store/tables.h"
 #include "sys/interrupt.h"
+#include "sys/memory.h"
 
 namespace faqsmith {
 namespace {
@@ -57,7 +57,7 @@ BuildResult build(Workspace& workspace, Config& config, Reporter& reporter, cons
   result.report = report_folder(workspace, options, result.stages.back().key) / "report.html";
   result.samples = sample_answers(workspace.db(), result.evaluation);
   result.seconds = budget.elapsed_s();
-  result.peak_memory_bytes = peak_memory_bytes();
+  result.peak_memory_bytes = process_memory().peak_bytes;
   return result;
 }
 

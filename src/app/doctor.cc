@@ -2,7 +2,6 @@
 #include "app/doctor.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -115,12 +114,6 @@ Finding examine_pdf() {
 
 EngineFacts engine_facts() {
   return {describe_cpu(detect_cpu()), onednn_version()};
-}
-
-std::uint64_t peak_memory_bytes() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
 std::uint64_t free_disk_bytes(const fs::path& folder) {

@@ -14,7 +14,6 @@ struct EngineFacts {
 };
 [[nodiscard]] EngineFacts engine_facts();
 
-[[nodiscard]] std::uint64_t peak_memory_bytes();                      // of this process so far
 [[nodiscard]] std::uint64_t free_disk_bytes(const fs::path& folder);  // of the nearest folder that exists
 
 enum class Health { Good, Note, Bad };
