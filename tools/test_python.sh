@@ -8,7 +8,7 @@ folder=build/python
 [ "$kind" = parity ] && folder=build/python-parity
 stamp=$folder/.installed-$(sha256sum "tools/requirements-$kind.txt" | cut -c1-16)
 if [ ! -e "$stamp" ]; then
-  python3 -m venv "$folder" >&2
+  python3 -m venv --clear "$folder" >&2  # an installation that was cut off starts again
   "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "tools/requirements-$kind.txt" >&2
   touch "$stamp"
 fi
