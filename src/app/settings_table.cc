@@ -23,9 +23,10 @@ constexpr Setting kSettings[] = {
      "An answer is the same, bit by bit, whatever else is computed beside it; false: only the same batch gives the "
      "same "
      "bits"},
-    {"infer.weights", Choice, "auto", 0, 0, "auto|packed|blocks|quantised",
-     "How models answer: packed: all weights in f32 or bf16; blocks: from a GGUF file's quantised blocks; quantised: "
-     "others rounded to 8 bits too; auto: packed where there is AMX, else blocks"},
+    {"infer.weights", Choice, "blocks", 0, 0, "packed|blocks|quantised",
+     "How models answer: blocks: straight from a GGUF file's quantised blocks, other tensors in f32 or bf16; "
+     "quantised: "
+     "those rounded to 8 bits too; packed: all weights in f32 or bf16"},
     {"bot.max_tokens", Integer, "128", 8, 1024, "", "Longest answer that ask and chat give, in tokens"},
     {"bot.temperature", Number, "0", 0, 2, "", "Randomness of ask and chat; 0: always the likeliest token"},
     {"bot.min_p", Number, "0", 0, 1, "",

@@ -19,8 +19,6 @@ EngineOptions engine_options(const Config& config) {
   const std::string& form = config.text("infer.weights");
   if (form == "quantised") out.weights = WeightForm::Quantised;
   if (form == "blocks") out.weights = WeightForm::Blocks;
-  // Faster than packed weights at every size and number of rows, unless there is AMX for bf16 (docs/decisions/0013).
-  if (form == "auto" && usable_isa() < Isa::Amx) out.weights = WeightForm::Blocks;
   return out;
 }
 

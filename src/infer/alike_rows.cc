@@ -1,5 +1,5 @@
-// oneDNN chooses by rows which kernel runs, yet all of them sum along the columns in one order: measured alike on
-// AVX-512 in float32 and bf16 from 1 to 512 rows. The trial stands for processors and kernels that were not measured.
+// oneDNN chooses by rows which kernel runs. On AVX-512 all of them sum along the columns in one order, in float32 and
+// bf16 from 1 to 512 rows; with AMX they do not. The trial finds out on the processor at hand.
 // Products of quantised blocks promise it (ops/quant_matmul.h).
 #include "infer/alike_rows.h"
 
@@ -10,37 +10,69 @@
 
 namespace faqsmith {
 
+namespace {
+
 template <class T, class Y>
-std::int64_t tile_rows_for(Cpu& cpu, const InferLinear& linear) {
+bool rows_differ(Cpu& cpu, const PackedMatrix& w) {
   constexpr std::int64_t kRows = 128;
-  if (linear.is_quantised()) return 0;
-  const std::int64_t in = linear.n_in(), out = linear.n_out();
+  const std::int64_t in = w.n_in(), out = w.n_out();
   Rng rng(1);
   Buffer<T> x({kRows, in});
   for (std::int64_t i = 0; i < x.size(); ++i) x[i] = from_float<T>(2.0f * static_cast<float>(rng.uniform()) - 1.0f);
   Buffer<Y> whole({kRows, out}), part({kRows, out});
-  linear.multiply<T, Y>(cpu, x.in(), whole.out());
+  launch(cpu, Matmul<T, Y>{.x = x.in(), .w = &w, .y = whole.out()});
   for (const std::int64_t m : {1, 2, 5, 16, 33, 100}) {
     const std::int64_t first = kRows - m;  // rows at another place than in the whole
-    linear.multiply<T, Y>(cpu, {x.data() + first * in, {m, in}}, {part.data(), {m, out}});
+    launch(cpu, Matmul<T, Y>{.x = {x.data() + first * in, {m, in}}, .w = &w, .y = {part.data(), {m, out}}});
     const auto n = static_cast<std::size_t>(m * out) * sizeof(Y);
-    if (std::memcmp(part.data(), whole.data() + first * out, n) != 0) return kTileRows;
+    if (std::memcmp(part.data(), whole.data() + first * out, n) != 0) return true;
   }
-  return 0;
+  return false;
 }
-template std::int64_t tile_rows_for<float, float>(Cpu&, const InferLinear&);
-template std::int64_t tile_rows_for<bf16, bf16>(Cpu&, const InferLinear&);
-template std::int64_t tile_rows_for<bf16, float>(Cpu&, const InferLinear&);
+
+}  // namespace
+
+template <class T>
+std::int64_t tile_rows_for(Cpu& cpu, const InferLinear& linear) {
+  if (linear.is_quantised()) return 0;
+  const bool differ = rows_differ<T, float>(cpu, linear.packed()) || rows_differ<T, T>(cpu, linear.packed());
+  return differ ? kTileRows : 0;
+}
+template std::int64_t tile_rows_for<float>(Cpu&, const InferLinear&);
+template std::int64_t tile_rows_for<bf16>(Cpu&, const InferLinear&);
+
+std::vector<RowRun> runs_of(std::span<const AttentionPath> paths, Compute compute) {
+  constexpr std::size_t kManyRows = 20;  // tiles are faster from here on (docs/decisions/0013)
+  const auto n = static_cast<std::int64_t>(paths.size());
+  if (compute != Compute::Bf16 || !can_run(QuantKernel::Amx)) return {{.first = 0, .n = n}};
+  std::vector<RowRun> runs;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const AttentionPath path = paths[static_cast<std::size_t>(i)];
+    const bool on_tiles = path == AttentionPath::Block || (path == AttentionPath::ByRun && paths.size() >= kManyRows);
+    const QuantKernel kernel = on_tiles ? QuantKernel::Amx : QuantKernel::Best;
+    if (runs.empty() || runs.back().kernel != kernel) runs.push_back({.first = i, .n = 0, .kernel = kernel});
+    ++runs.back().n;
+  }
+  return runs;
+}
 
 template <class T, class Y>
-void multiply_alike(Cpu& cpu, const InferLinear& linear, In<T> x, Out<Y> y, std::int64_t tile_rows) {
-  if (tile_rows == 0) return linear.multiply<T, Y>(cpu, x, y);
+void multiply_alike(Cpu& cpu, const InferLinear& linear, In<T> x, Out<Y> y, std::int64_t tile_rows,
+                    std::span<const RowRun> runs) {
   const std::int64_t in = x.shape[1], out = y.shape[1];
+  if (linear.is_quantised()) {
+    for (const RowRun& run : runs) {
+      linear.multiply<T, Y>(cpu, {x.data + run.first * in, {run.n, in}}, {y.data + run.first * out, {run.n, out}},
+                            run.kernel);
+    }
+    return;
+  }
+  if (tile_rows == 0) return linear.multiply<T, Y>(cpu, x, y);
   for (std::int64_t first = 0; first < x.shape[0]; first += tile_rows)
     linear.multiply<T, Y>(cpu, {x.data + first * in, {tile_rows, in}}, {y.data + first * out, {tile_rows, out}});
 }
-template void multiply_alike(Cpu&, const InferLinear&, In<float>, Out<float>, std::int64_t);
-template void multiply_alike(Cpu&, const InferLinear&, In<bf16>, Out<bf16>, std::int64_t);
-template void multiply_alike(Cpu&, const InferLinear&, In<bf16>, Out<float>, std::int64_t);
+template void multiply_alike(Cpu&, const InferLinear&, In<float>, Out<float>, std::int64_t, std::span<const RowRun>);
+template void multiply_alike(Cpu&, const InferLinear&, In<bf16>, Out<bf16>, std::int64_t, std::span<const RowRun>);
+template void multiply_alike(Cpu&, const InferLinear&, In<bf16>, Out<float>, std::int64_t, std::span<const RowRun>);
 
 }  // namespace faqsmith

@@ -11,10 +11,15 @@ namespace {
 
 constexpr TokenId kEnd = 2;
 
-class DeterminismTest : public testing::TestWithParam<Compute> {
+struct Form {
+  Compute compute;
+  WeightForm weights;
+};
+
+class DeterminismTest : public testing::TestWithParam<Form> {
  protected:
   void SetUp() override {
-    if (GetParam() == Compute::Bf16 && detect_cpu().compute != Compute::Bf16)
+    if (GetParam().compute == Compute::Bf16 && detect_cpu().compute != Compute::Bf16)
       GTEST_SKIP() << "this processor has no bf16 path";
     config_.hidden_size = 96;
     config_.intermediate_size = 160;
@@ -32,7 +37,8 @@ class DeterminismTest : public testing::TestWithParam<Compute> {
       for (std::int64_t i = 0; i < tensor.size() && name.find("norm") == std::string::npos; ++i) tensor[i] *= 5.0f;
     });
     options.determinism = Determinism::AnyBatch;
-    return std::make_unique<Engine>(Cpu{GetParam()}, std::move(weights), tokenizer_, kEnd, options);
+    options.weights = GetParam().weights;
+    return std::make_unique<Engine>(Cpu{GetParam().compute}, std::move(weights), tokenizer_, kEnd, options);
   }
   std::vector<TokenId> random_prompt(std::size_t n, Rng& rng) const {
     std::vector<TokenId> ids(n);
@@ -127,19 +133,19 @@ TEST_P(DeterminismTest, ScoresAndSearchesAreTheSameBytes) {
 
 // The way for kernels whose rows differ: tiles give every row what it has in any other tile.
 TEST_P(DeterminismTest, TilesMakeRowsAlike) {
-  Cpu cpu{GetParam()};
+  Cpu cpu{GetParam().compute};
   const auto check = [&]<class T>(T) {
     Rng rng(9);
     Buffer<float> w({40, 96});
     for (std::int64_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(rng.normal());
     const WeightMatrix weight(std::move(w));
     const WeightMatrix* const parts[] = {&weight};
-    const InferLinear linear(GetParam(), WeightForm::Packed, nullptr, parts);
+    const InferLinear linear(GetParam().compute, WeightForm::Packed, nullptr, parts);
     Buffer<T> x({96, 96});
     for (std::int64_t i = 0; i < x.size(); ++i) x[i] = from_float<T>(static_cast<float>(rng.normal()));
     Buffer<T> whole({96, 40}), part({96, 40});
     const auto multiply = [&](std::int64_t first, std::int64_t m, Buffer<T>& y, std::int64_t tile) {
-      multiply_alike<T, T>(cpu, linear, {x.data() + first * 96, {m, 96}}, {y.data(), {m, 40}}, tile);
+      multiply_alike<T, T>(cpu, linear, {x.data() + first * 96, {m, 96}}, {y.data(), {m, 40}}, tile, {});
     };
     multiply(0, 96, whole, kTileRows);
     for (const std::int64_t m : {1, 31, 32, 33, 64}) {
@@ -149,11 +155,18 @@ TEST_P(DeterminismTest, TilesMakeRowsAlike) {
     multiply(0, 96, part, 0);
     for (std::int64_t i = 0; i < 96 * 40; ++i) ASSERT_NEAR(to_float(part[i]), to_float(whole[i]), 0.3f);
   };
-  GetParam() == Compute::F32 ? check(0.0f) : check(bf16{});
+  GetParam().compute == Compute::F32 ? check(0.0f) : check(bf16{});
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, DeterminismTest, testing::Values(Compute::F32, Compute::Bf16),
-                         [](const auto& tested) { return tested.param == Compute::F32 ? "F32" : "Bf16"; });
+INSTANTIATE_TEST_SUITE_P(All, DeterminismTest,
+                         testing::Values(Form{Compute::F32, WeightForm::Packed},
+                                         Form{Compute::Bf16, WeightForm::Packed},
+                                         Form{Compute::F32, WeightForm::Quantised},
+                                         Form{Compute::Bf16, WeightForm::Quantised}),
+                         [](const auto& tested) {
+                           return std::string(tested.param.compute == Compute::F32 ? "F32" : "Bf16") +
+                                  (tested.param.weights == WeightForm::Packed ? "Packed" : "Quantised");
+                         });
 
 }  // namespace
 }  // namespace faqsmith

@@ -87,11 +87,11 @@ class Forward final : public ForwardPass {
  private:
   // By trial of each kind of product; layers have one shape.
   std::int64_t choose_tile_rows() {
-    std::int64_t rows = tile_rows_for<T, float>(cpu_, head_);
+    std::int64_t rows = tile_rows_for<T>(cpu_, head_);
     for (auto linear : {&InferLayer::qkv, &InferLayer::o, &InferLayer::gate_up, &InferLayer::down}) {
       const auto packed = std::find_if(layers_.begin(), layers_.end(),
                                        [&](const InferLayer& layer) { return !(layer.*linear).is_quantised(); });
-      if (packed != layers_.end()) rows = std::max(rows, tile_rows_for<T, T>(cpu_, (*packed).*linear));
+      if (packed != layers_.end()) rows = std::max(rows, tile_rows_for<T>(cpu_, (*packed).*linear));
     }
     return rows;
   }
@@ -149,6 +149,8 @@ class Forward final : public ForwardPass {
   Buffer<T> gathered_;                                          // [max_logit_rows, hidden]
   Buffer<float> logits_;                                        // [max_logit_rows, vocab]
   std::vector<std::int32_t> logit_rows_;
+  std::vector<AttentionPath> paths_;  // of the last run's rows
+  std::vector<RowRun> runs_;          // its rows by the kernel that multiplies blocks with them
   std::int64_t n_rows_ = 0;
   std::int64_t tile_rows_ = 0;     // of a product; 0 = all rows at once
   std::vector<T*> base_;           // pages of all sequences, layer 0
@@ -184,7 +186,7 @@ std::span<const KvPages<T>> Forward<T>::pages_of_layer(std::int64_t layer) {
 template <class T>
 void Forward<T>::linear(const InferLinear& w, In<T> x, Out<T> y) {
   const Timed timer = timed(&StepTimes::products);
-  multiply_alike<T, T>(cpu_, w, x, y, tile_rows_);
+  multiply_alike<T, T>(cpu_, w, x, y, tile_rows_, runs_);
 }
 
 template <class T>
@@ -247,6 +249,9 @@ void Forward<T>::run(const StepBatch& batch) {
   require(m > 0 && m <= limits_.max_rows, "a step has 1 to max_rows rows");
   require(batch.positions.size() == batch.ids.size() && batch.rows.size() == batch.ids.size(), "a step's lists agree");
   locate_pages(batch);
+  paths_.clear();
+  for (const CacheRow& row : batch.rows) paths_.push_back(row.path);
+  runs_ = runs_of(paths_, cpu_.compute);
   embed(batch.ids);
   for (std::int64_t layer = 0; layer < config_.n_layers; ++layer) {
     attention_block(batch, layer, m);
@@ -272,8 +277,12 @@ Out<float> Forward<T>::logits(std::int64_t first, std::int64_t n) {
   work(&StepTimes::pointwise, GatherRows<T>{.x = first_rows(hidden_.out(), n_rows_),
                                             .rows = {logit_rows_.data() + first, {n}},
                                             .y = first_rows(gathered_.out(), n)});
+  std::vector<AttentionPath> paths;
+  for (std::int64_t i = first; i < first + n; ++i)
+    paths.push_back(paths_[static_cast<std::size_t>(logit_rows_[static_cast<std::size_t>(i)])]);
   const Timed timer = timed(&StepTimes::head);
-  multiply_alike<T, float>(cpu_, head_, first_rows(gathered_.out(), n), first_rows(logits_.out(), n), tile_rows_);
+  multiply_alike<T, float>(cpu_, head_, first_rows(gathered_.out(), n), first_rows(logits_.out(), n), tile_rows_,
+                           runs_of(paths, cpu_.compute));
   return first_rows(logits_.out(), n);
 }
 

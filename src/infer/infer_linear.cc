@@ -52,9 +52,9 @@ InferLinear::InferLinear(Compute compute, WeightForm form, const std::shared_ptr
 }
 
 template <class T, class Y>
-void InferLinear::multiply(Cpu& cpu, In<T> x, Out<Y> y) const {
+void InferLinear::multiply(Cpu& cpu, In<T> x, Out<Y> y, QuantKernel kernel) const {
   if (is_quantised()) {
-    launch(cpu, QuantMatmul<T, Y>{.x = x, .w = &blocks_, .y = y});
+    launch(cpu, QuantMatmul<T, Y>{.x = x, .w = &blocks_, .y = y, .kernel = kernel});
   } else {
     launch(cpu, Matmul<T, Y>{.x = x, .w = &packed_, .y = y});
   }
@@ -65,9 +65,9 @@ void InferLinear::multiply(Cpu& cpu, In<T> x, Out<Y> y) const {
     require(false, "a product that leaves the compute type has no bias");
   }
 }
-template void InferLinear::multiply(Cpu&, In<float>, Out<float>) const;
-template void InferLinear::multiply(Cpu&, In<bf16>, Out<bf16>) const;
-template void InferLinear::multiply(Cpu&, In<bf16>, Out<float>) const;
+template void InferLinear::multiply(Cpu&, In<float>, Out<float>, QuantKernel) const;
+template void InferLinear::multiply(Cpu&, In<bf16>, Out<bf16>, QuantKernel) const;
+template void InferLinear::multiply(Cpu&, In<bf16>, Out<float>, QuantKernel) const;
 
 std::int64_t InferLinear::n_in() const {
   return is_quantised() ? blocks_.n_in() : packed_.n_in();

@@ -25,14 +25,15 @@ class InferLinear {
   InferLinear(Compute compute, WeightForm form, const std::shared_ptr<Arena>& arena,
               std::span<const WeightMatrix* const> parts, Buffer<float> bias = {});
 
-  // y [m, out] = x [m, in] W^T + bias. T is the compute type; with a bias Y is T.
+  // y [m, out] = x [m, in] W^T + bias. T is the compute type; with a bias Y is T. kernel: of blocks.
   template <class T, class Y>
-  void multiply(Cpu& cpu, In<T> x, Out<Y> y) const;
+  void multiply(Cpu& cpu, In<T> x, Out<Y> y, QuantKernel kernel = QuantKernel::Best) const;
 
   [[nodiscard]] std::int64_t n_in() const;
   [[nodiscard]] std::int64_t n_out() const;  // of all parts together
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] bool is_quantised() const { return !blocks_.empty(); }
+  [[nodiscard]] const PackedMatrix& packed() const { return packed_; }  // empty if it is quantised
 
  private:
   PackedMatrix packed_;

@@ -1,8 +1,9 @@
 // Products with weights that stay in ggml's quantised blocks: y = x W^T. Each row of x is rounded to 8 bits, 32 columns
-// to a scale, and multiplied with the blocks' integer codes; W never exists as float. So the result differs from the
-// exact product: the error is that of rounding x, at most 1/254 of the largest of 32 neighbours an element (the tests
-// hold the product to it). A row of y depends on its row of x alone, bit for bit, however many rows there are.
-// Source of the blocks: ggml (tensor/quants.h tells their values). Non-goal: gradients; training reads float.
+// to a scale, and multiplied with the blocks' integer codes; W never exists as float. So the result
+// differs from the exact product: the error is that of rounding x, at most 1/254 of the largest of 32 neighbours an
+// element (the tests hold the product to it). A row of y depends on its row of x alone, bit for bit, however many rows
+// there are. Source of the blocks: ggml (tensor/quants.h tells their values). Non-goal: gradients; training reads
+// float.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -54,8 +55,10 @@ class QuantMatrix {
   std::unique_ptr<Impl> impl_;
 };
 
-// Plain is the reference. Avx2: vpmaddubsw; Vnni: vpdpbusd on 512 bits.
-enum class QuantKernel { Best, Plain, Avx2, Vnni };
+// Plain is the reference. Avx2: vpmaddubsw; Vnni: vpdpbusd on 512 bits. Amx is for many rows (from about 20 on it is
+// the fastest) and never the best by itself, because its result is another one: on bf16 tiles, with the weights' values
+// and x rounded to bf16 instead of x to 8 bits. Of each kernel a row of y depends on its row of x alone.
+enum class QuantKernel { Best, Plain, Avx2, Vnni, Amx };
 [[nodiscard]] bool can_run(QuantKernel kernel);  // on this processor, as ONEDNN_MAX_CPU_ISA allows
 
 // y = x W^T.

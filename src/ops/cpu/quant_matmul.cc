@@ -2,6 +2,7 @@
 // cache. The plain kernel, which the others are held to, is here too.
 #include <algorithm>
 
+#include "ops/cpu/quant_amx.h"
 #include "ops/cpu/quant_layout.h"
 #include "sys/parallel.h"
 #include "tensor/quants.h"
@@ -94,14 +95,15 @@ Ladder make_ladder(QuantKernel kernel, GgmlType type) {
   return ladder;
 }
 
-template <class Y>
+// Sums [n_rows][stride of kWidth], n_columns of them to y.
+template <std::int64_t kWidth, class Y>
 void store_rows(const float* from, std::int64_t n_rows, std::int64_t n_columns, Y* to, std::int64_t stride) {
   with_best_isa([=](auto) KERNEL_LAMBDA {
     for (std::int64_t i = 0; i < n_rows; ++i) {
-      const float* __restrict sums = from + i * kPanelRows;
+      const float* __restrict sums = from + i * kWidth;
       Y* __restrict y = to + i * stride;
-      if (n_columns == kPanelRows) {
-        for (std::int64_t c = 0; c < kPanelRows; ++c) store(y + c, sums[c]);
+      if (n_columns == kWidth) {
+        for (std::int64_t c = 0; c < kWidth; ++c) store(y + c, sums[c]);
       } else {
         for (std::int64_t c = 0; c < n_columns; ++c) store(y + c, sums[c]);
       }
@@ -124,24 +126,44 @@ void multiply_panel(const Part& part, std::int64_t panel, const Ladder& ladder, 
       const RowSlice slice{x.codes.data() + at * kChunk, x.scales.data() + at, x.negated_sums.data() + at * x.groups,
                            x.scaled_sums.data() + at * x.groups, size};
       ladder.kernels[step](codes, codes + part.scales_at, part.chunks, slice, sums);
-      store_rows(sums, ladder.rows[step], n_columns, y.data + (group + row) * y.shape[1] + part.first_row + column,
-                 y.shape[1]);
+      store_rows<kPanelRows>(sums, ladder.rows[step], n_columns,
+                             y.data + (group + row) * y.shape[1] + part.first_row + column, y.shape[1]);
       row += ladder.rows[step];
     }
+  }
+}
+
+template <class T, class Y>
+void multiply_on_tiles(const QuantMatmul<T, Y>& op) {
+  thread_local TileRows x;  // of the calling thread, kept between calls
+  const TileRows& rows = x;
+  lay_out(op.x, x);
+  for (const Part& part : op.w->impl().parts) {
+    parallel_for(part.panels(), [&](std::int64_t begin, std::int64_t end) {
+      AmxPanels panels(part, rows);
+      for (std::int64_t panel = begin; panel < end; panel += AmxPanels::kTogether) {
+        const std::int64_t n = std::min(AmxPanels::kTogether, end - panel), column = panel * kPanelRows;
+        store_rows<AmxPanels::kColumns>(panels.multiply(panel, n), rows.rows,
+                                        std::min(n * kPanelRows, part.rows - column),
+                                        op.y.data + part.first_row + column, op.y.shape[1]);
+      }
+    });
   }
 }
 
 }  // namespace
 
 bool can_run(QuantKernel kernel) {
+  if (kernel == QuantKernel::Amx) return amx_ready();
   if (kernel == QuantKernel::Vnni) return usable_vnni();
   return kernel != QuantKernel::Avx2 || usable_isa() >= Isa::Avx2;
 }
 
 template <class T, class Y>
 void run(Cpu&, const QuantMatmul<T, Y>& op) {
-  thread_local Activations x;  // of the calling thread, kept between calls
   const QuantKernel kernel = op.kernel == QuantKernel::Best ? best_kernel() : op.kernel;
+  if (kernel == QuantKernel::Amx) return multiply_on_tiles(op);
+  thread_local Activations x;  // of the calling thread, kept between calls
   int quantised_for = 0;
   for (const Part& part : op.w->impl().parts) {
     const int groups = format_of(part.type).groups();

@@ -5,7 +5,7 @@
 #if defined(__x86_64__)
 #include <cstring>
 
-#include "ops/cpu/avx512.h"
+#include "ops/cpu/quant_avx512.h"
 
 #define VNNI_CODE __attribute__((target("arch=x86-64-v4,avx512vnni,prefer-vector-width=512")))
 #define VNNI_INLINE VNNI_CODE inline __attribute__((always_inline))
@@ -14,74 +14,6 @@ namespace faqsmith::quant {
 namespace {
 
 constexpr int kTogether = 2;  // rows of x whose sums advance in turn: one alone waits for its own last sum
-
-VNNI_INLINE __m512i vector_at(const std::uint8_t* p, int i) {
-  return _mm512_loadu_si512(p + i * kVector);
-}
-
-// Bits [from, from + n) of each byte, moved to bit `to`.
-VNNI_INLINE __m512i bits_of(__m512i v, int from, int n, int to) {
-  const __m512i moved = from > to ? _mm512_srli_epi16(v, static_cast<unsigned>(from - to))
-                                  : _mm512_slli_epi16(v, static_cast<unsigned>(to - from));
-  return _mm512_and_si512(moved, _mm512_set1_epi8(static_cast<char>(((1 << n) - 1) << to)));
-}
-
-template <Format f>
-VNNI_INLINE void load_codes(const std::uint8_t* chunk, __m512i (&q)[kQuads]) {
-  constexpr int wide = f.wide_bits(), narrow = f.bits - wide;
-  if constexpr (wide == 8) {
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) q[j] = vector_at(chunk, j);
-  } else {
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) q[j] = bits_of(vector_at(chunk, j % wide), j / wide * wide, wide, 0);
-  }
-  if constexpr (narrow > 0) {
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) {
-      const __m512i high = vector_at(chunk + kVector * wide, j % narrow);
-      q[j] = _mm512_or_si512(q[j], bits_of(high, j / narrow * narrow, narrow, wide));
-    }
-  }
-}
-
-VNNI_INLINE __m512 halves_at(const std::uint8_t* p) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-}
-
-VNNI_INLINE __m512i bytes_at(const std::uint8_t* p) {
-  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
-
-// The processor's own prefetch stops at a page's end and waits for a pattern after it; a panel is a page or two.
-constexpr std::int64_t kBytesAhead = 4096;
-VNNI_INLINE void fetch_ahead(const std::uint8_t* codes, std::int64_t n_codes, const std::uint8_t* scales) {
-  for (std::int64_t line = 0; line < n_codes; line += kVector)
-    _mm_prefetch(reinterpret_cast<const char*>(codes + kBytesAhead + line), _MM_HINT_T0);
-  _mm_prefetch(reinterpret_cast<const char*>(scales + kBytesAhead), _MM_HINT_T0);
-}
-
-template <Format f>
-struct Scales {
-  __m512 scale[f.groups()], min[f.groups()];  // min is added
-};
-
-// Of chunk c of a super-block.
-template <Format f>
-VNNI_INLINE void load_group_scales(const std::uint8_t* groups, std::int64_t c, __m512 d, __m512 dmin, Scales<f>& out) {
-  for (int g = 0; g < f.groups(); ++g) {
-    const std::uint8_t* const at = groups + (c * f.groups() + g) * kPanelRows;
-    __m512i scale =
-        f.signed_scale ? _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at))) : bytes_at(at);
-    if constexpr (f.has_min) {
-      const __m512i min =
-          f.packed_scale ? _mm512_srli_epi32(scale, 4) : bytes_at(at + kSuperBlock / f.group * kPanelRows);
-      if (f.packed_scale) scale = _mm512_and_si512(scale, _mm512_set1_epi32(15));
-      out.min[g] = _mm512_mul_ps(dmin, _mm512_cvtepi32_ps(min));
-    }
-    out.scale[g] = _mm512_mul_ps(d, _mm512_cvtepi32_ps(scale));
-  }
-}
 
 VNNI_INLINE __m512i quad_of_x(const std::int8_t* p) {
   std::int32_t quad = 0;
