@@ -33,9 +33,11 @@ peer bench/peft_peer.py "$model" "$pairs" amp 6 full
 echo "== LoRA r16, both held to AVX2"
 result "${held[@]}" "$bench/train_bench" "$model" "$pairs" lora 8
 [ -z "$python" ] || result "${held[@]}" "$python" "$peft" "$model" "$pairs" fp32 6
-echo "== inference, faqsmith, straight from the file's blocks (infer.weights: blocks; what auto chooses without AMX)"
+echo "== inference, faqsmith, straight from the file's blocks"
 result "$bench/infer_bench" "$model" bf16 3 wall all blocks
-echo "== inference, faqsmith, packed weights (infer.weights: packed; what auto chooses with AMX)"
+echo "== the same, infer.deterministic: false (llama.cpp's answers depend on the batch too)"
+result "$bench/infer_bench" "$model" bf16 3 wall all blocks whole same-batch
+echo "== inference, faqsmith, packed weights (infer.weights: packed)"
 result "$bench/infer_bench" "$model" bf16 3 wall all packed
 echo "== inference, llama.cpp (its best settings)"
 peer bench/llama_cpp_peer.py "$model" --runs 3
