@@ -46,11 +46,6 @@ KERNEL_INLINE void quantise_chunk(const T* __restrict x, const ChunkAt& to) {
   }
 }
 
-template <class T>
-void reserve(Buffer<T>& buffer, std::int64_t n) {
-  if (buffer.size() < n) buffer = Buffer<T>({n});
-}
-
 }  // namespace
 
 template <class T>

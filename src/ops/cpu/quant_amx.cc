@@ -161,11 +161,6 @@ Memory& memory() {
   return kept;
 }
 
-template <class T>
-void reserve(Buffer<T>& buffer, std::int64_t n) {
-  if (buffer.size() < n) buffer = Buffer<T>({n});
-}
-
 AMX_INLINE __m512i chunk_of(const bf16* x) {
   return _mm512_loadu_si512(x);
 }

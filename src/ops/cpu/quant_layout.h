@@ -91,6 +91,12 @@ struct Part {
   [[nodiscard]] const std::uint8_t* panel(std::int64_t i) const { return data + i * panel_bytes; }
 };
 
+// Memory that a thread keeps between calls; what it held may be lost.
+template <class T>
+void reserve(Buffer<T>& buffer, std::int64_t n) {
+  if (buffer.size() < n) buffer = Buffer<T>({n});
+}
+
 // Rows of x in 8 bits, in groups of up to kGroupRows rows that a kernel takes together; the last group may be smaller.
 // All arrays of a group run [chunk][row of the group], rows tight.
 constexpr std::int64_t kGroupRows = 16;
