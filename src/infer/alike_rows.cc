@@ -1,8 +1,10 @@
 // oneDNN chooses by rows which kernel runs. On AVX-512 all of them sum along the columns in one order, in float32 and
-// bf16 from 1 to 512 rows; with AMX they do not. The trial finds out on the processor at hand.
+// bf16 from 1 to 512 rows. With AMX they do not: of SmolLM2-135M's products only `down` differs, at 160, 200 and 300
+// rows; other shapes differ at 1 and 2 rows. The trial finds out on the processor at hand.
 // Products of quantised blocks promise it (ops/quant_matmul.h).
 #include "infer/alike_rows.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/rng.h"
@@ -14,14 +16,14 @@ namespace {
 
 template <class T, class Y>
 bool rows_differ(Cpu& cpu, const PackedMatrix& w) {
-  constexpr std::int64_t kRows = 128;
+  constexpr std::int64_t kRows = kTriedRows.rows;
   const std::int64_t in = w.n_in(), out = w.n_out();
   Rng rng(1);
   Buffer<T> x({kRows, in});
   for (std::int64_t i = 0; i < x.size(); ++i) x[i] = from_float<T>(2.0f * static_cast<float>(rng.uniform()) - 1.0f);
   Buffer<Y> whole({kRows, out}), part({kRows, out});
   launch(cpu, Matmul<T, Y>{.x = x.in(), .w = &w, .y = whole.out()});
-  for (const std::int64_t m : {1, 2, 5, 16, 33, 100}) {
+  for (const std::int64_t m : {1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65, 96, 100, 127}) {
     const std::int64_t first = kRows - m;  // rows at another place than in the whole
     launch(cpu, Matmul<T, Y>{.x = {x.data() + first * in, {m, in}}, .w = &w, .y = {part.data(), {m, out}}});
     const auto n = static_cast<std::size_t>(m * out) * sizeof(Y);
@@ -33,13 +35,13 @@ bool rows_differ(Cpu& cpu, const PackedMatrix& w) {
 }  // namespace
 
 template <class T>
-std::int64_t tile_rows_for(Cpu& cpu, const InferLinear& linear) {
-  if (linear.is_quantised()) return 0;
+RowTiles row_tiles_for(Cpu& cpu, const InferLinear& linear) {
+  if (linear.is_quantised()) return kTriedRows;
   const bool differ = rows_differ<T, float>(cpu, linear.packed()) || rows_differ<T, T>(cpu, linear.packed());
-  return differ ? kTileRows : 0;
+  return differ ? kPaddedTiles : kTriedRows;
 }
-template std::int64_t tile_rows_for<float>(Cpu&, const InferLinear&);
-template std::int64_t tile_rows_for<bf16>(Cpu&, const InferLinear&);
+template RowTiles row_tiles_for<float>(Cpu&, const InferLinear&);
+template RowTiles row_tiles_for<bf16>(Cpu&, const InferLinear&);
 
 std::vector<RowRun> runs_of(std::span<const AttentionPath> paths, Compute compute) {
   constexpr std::size_t kManyRows = 20;  // tiles are faster from here on (docs/decisions/0013)
@@ -57,7 +59,7 @@ std::vector<RowRun> runs_of(std::span<const AttentionPath> paths, Compute comput
 }
 
 template <class T, class Y>
-void multiply_alike(Cpu& cpu, const InferLinear& linear, In<T> x, Out<Y> y, std::int64_t tile_rows,
+void multiply_alike(Cpu& cpu, const InferLinear& linear, In<T> x, Out<Y> y, RowTiles tiles,
                     std::span<const RowRun> runs) {
   const std::int64_t in = x.shape[1], out = y.shape[1];
   if (linear.is_quantised()) {
@@ -67,12 +69,14 @@ void multiply_alike(Cpu& cpu, const InferLinear& linear, In<T> x, Out<Y> y, std:
     }
     return;
   }
-  if (tile_rows == 0) return linear.multiply<T, Y>(cpu, x, y);
-  for (std::int64_t first = 0; first < x.shape[0]; first += tile_rows)
-    linear.multiply<T, Y>(cpu, {x.data + first * in, {tile_rows, in}}, {y.data + first * out, {tile_rows, out}});
+  if (tiles.rows == 0) return linear.multiply<T, Y>(cpu, x, y);
+  for (std::int64_t first = 0; first < x.shape[0]; first += tiles.rows) {
+    const std::int64_t n = tiles.padded ? tiles.rows : std::min(tiles.rows, x.shape[0] - first);
+    linear.multiply<T, Y>(cpu, {x.data + first * in, {n, in}}, {y.data + first * out, {n, out}});
+  }
 }
-template void multiply_alike(Cpu&, const InferLinear&, In<float>, Out<float>, std::int64_t, std::span<const RowRun>);
-template void multiply_alike(Cpu&, const InferLinear&, In<bf16>, Out<bf16>, std::int64_t, std::span<const RowRun>);
-template void multiply_alike(Cpu&, const InferLinear&, In<bf16>, Out<float>, std::int64_t, std::span<const RowRun>);
+template void multiply_alike(Cpu&, const InferLinear&, In<float>, Out<float>, RowTiles, std::span<const RowRun>);
+template void multiply_alike(Cpu&, const InferLinear&, In<bf16>, Out<bf16>, RowTiles, std::span<const RowRun>);
+template void multiply_alike(Cpu&, const InferLinear&, In<bf16>, Out<float>, RowTiles, std::span<const RowRun>);
 
 }  // namespace faqsmith

@@ -1,5 +1,6 @@
 // Products whose rows are the same bytes however many rows there are: a kernel may choose its order of summation by
-// their number. Where one does, rows go through in tiles of a fixed number, the last one padded. And which kernel
+// their number. So rows go through in pieces of numbers that were tried; where one still does, in tiles of a fixed
+// number, the last one padded. And which kernel
 // multiplies quantised blocks must not depend on the rows' number either, but on what a row is: prompts come in many
 // rows, replies in few.
 #pragma once
@@ -12,12 +13,18 @@
 
 namespace faqsmith {
 
-inline constexpr std::int64_t kTileRows = 32;
+// How the rows of a product with packed weights go through: `rows` at a time, 0 = all at once.
+struct RowTiles {
+  std::int64_t rows = 0;
+  bool padded = false;  // the last ones too are a whole tile: the memory of x and y goes on for it, and is overwritten
+  bool operator==(const RowTiles&) const = default;
+};
+inline constexpr RowTiles kTriedRows{.rows = 128}, kPaddedTiles{.rows = 32, .padded = true};
 
-// Tries products with 1 to 128 random rows. 0 if their rows never differ, else kTileRows. In float32, where every
-// other order of summation shows, and in T, whose kernels may be others.
+// Tries products with 1 to 128 random rows: kTriedRows if their rows never differ, else kPaddedTiles. In float32, where
+// every other order of summation shows, and in T, whose kernels may be others. Of blocks it is kTriedRows.
 template <class T>
-[[nodiscard]] std::int64_t tile_rows_for(Cpu& cpu, const InferLinear& linear);
+[[nodiscard]] RowTiles row_tiles_for(Cpu& cpu, const InferLinear& linear);
 
 // Neighbouring rows that one kernel multiplies.
 struct RowRun {
@@ -29,10 +36,9 @@ struct RowRun {
 // Best alone where compute is float32 or the processor has no tiles.
 [[nodiscard]] std::vector<RowRun> runs_of(std::span<const AttentionPath> paths, Compute compute);
 
-// Packed weights: tile_rows 0 is one product; else the memory of x and y goes on for whole tiles, and rows past the
-// last are overwritten. Blocks: a product a run.
+// Packed weights: a product a tile. Blocks: a product a run.
 template <class T, class Y>
-void multiply_alike(Cpu& cpu, const InferLinear& linear, In<T> x, Out<Y> y, std::int64_t tile_rows,
+void multiply_alike(Cpu& cpu, const InferLinear& linear, In<T> x, Out<Y> y, RowTiles tiles,
                     std::span<const RowRun> runs);
 
 }  // namespace faqsmith

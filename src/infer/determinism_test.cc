@@ -144,16 +144,46 @@ TEST_P(DeterminismTest, TilesMakeRowsAlike) {
     Buffer<T> x({96, 96});
     for (std::int64_t i = 0; i < x.size(); ++i) x[i] = from_float<T>(static_cast<float>(rng.normal()));
     Buffer<T> whole({96, 40}), part({96, 40});
-    const auto multiply = [&](std::int64_t first, std::int64_t m, Buffer<T>& y, std::int64_t tile) {
-      multiply_alike<T, T>(cpu, linear, {x.data() + first * 96, {m, 96}}, {y.data(), {m, 40}}, tile, {});
+    const auto multiply = [&](std::int64_t first, std::int64_t m, Buffer<T>& y, RowTiles tiles) {
+      multiply_alike<T, T>(cpu, linear, {x.data() + first * 96, {m, 96}}, {y.data(), {m, 40}}, tiles, {});
     };
-    multiply(0, 96, whole, kTileRows);
+    multiply(0, 96, whole, kPaddedTiles);
     for (const std::int64_t m : {1, 31, 32, 33, 64}) {
-      multiply(32, m, part, kTileRows);
+      multiply(32, m, part, kPaddedTiles);
       for (std::int64_t i = 0; i < m * 40; ++i) ASSERT_EQ(to_float(part[i]), to_float(whole[32 * 40 + i])) << m;
     }
-    multiply(0, 96, part, 0);
+    multiply(0, 96, part, {});
     for (std::int64_t i = 0; i < 96 * 40; ++i) ASSERT_NEAR(to_float(part[i]), to_float(whole[i]), 0.3f);
+  };
+  GetParam().compute == Compute::F32 ? check(0.0f) : check(bf16{});
+}
+
+// A shape of which oneDNN sums 160 to 300 rows in another order than 512 with AMX.
+TEST_P(DeterminismTest, RowsOfLargeProductsAreAlike) {
+  constexpr std::int64_t kIn = 1536, kOut = 576, kMost = 512;
+  Cpu cpu{GetParam().compute};
+  const auto check = [&]<class T>(T) {
+    Rng rng(10);
+    Buffer<float> w({kOut, kIn});
+    for (std::int64_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(rng.normal());
+    const WeightMatrix weight(std::move(w));
+    const WeightMatrix* const parts[] = {&weight};
+    const InferLinear linear(GetParam().compute, GetParam().weights, nullptr, parts);
+    const RowTiles tiles = row_tiles_for<T>(cpu, linear);
+    Buffer<T> x({kMost, kIn});
+    for (std::int64_t i = 0; i < x.size(); ++i) x[i] = from_float<T>(static_cast<float>(rng.normal()));
+    Buffer<float> whole({kMost, kOut}), part({kMost, kOut});
+    const auto multiply = [&](std::int64_t first, std::int64_t m, Buffer<float>& y) {
+      const RowRun all{.first = 0, .n = m};
+      multiply_alike<T, float>(cpu, linear, {x.data() + first * kIn, {m, kIn}}, {y.data(), {m, kOut}}, tiles,
+                               {&all, 1});
+    };
+    multiply(0, kMost, whole);
+    for (const std::int64_t m : {1, 2, 20, 128, 129, 160, 200, 300}) {
+      const std::int64_t first = (kMost - m) / kPaddedTiles.rows * kPaddedTiles.rows;  // whole tiles fit behind it
+      multiply(first, m, part);
+      for (std::int64_t i = 0; i < m * kOut; ++i) ASSERT_EQ(part[i], whole[first * kOut + i]) << m << " rows";
+    }
   };
   GetParam().compute == Compute::F32 ? check(0.0f) : check(bf16{});
 }

@@ -67,7 +67,7 @@ class Forward final : public ForwardPass {
     weights.head().release_pages();
     final_norm_ = std::move(weights.final_norm);
     embedding_ = std::move(weights.embedding);
-    if (limits_.determinism == Determinism::AnyBatch) tile_rows_ = choose_tile_rows();
+    if (limits_.determinism == Determinism::AnyBatch) tiles_ = choose_tiles();
     allocate_buffers();
   }
 
@@ -86,17 +86,19 @@ class Forward final : public ForwardPass {
 
  private:
   // By trial of each kind of product; layers have one shape.
-  std::int64_t choose_tile_rows() {
-    std::int64_t rows = tile_rows_for<T>(cpu_, head_);
+  RowTiles choose_tiles() {
+    RowTiles tiles = row_tiles_for<T>(cpu_, head_);
     for (auto linear : {&InferLayer::qkv, &InferLayer::o, &InferLayer::gate_up, &InferLayer::down}) {
       const auto packed = std::find_if(layers_.begin(), layers_.end(),
                                        [&](const InferLayer& layer) { return !(layer.*linear).is_quantised(); });
-      if (packed != layers_.end()) rows = std::max(rows, tile_rows_for<T>(cpu_, (*packed).*linear));
+      if (packed != layers_.end() && row_tiles_for<T>(cpu_, (*packed).*linear).padded) tiles = kPaddedTiles;
     }
-    return rows;
+    return tiles;
   }
   void allocate_buffers() {
-    const auto whole_tiles = [](std::int64_t rows) { return (rows + kTileRows - 1) / kTileRows * kTileRows; };
+    const auto whole_tiles = [](std::int64_t rows) {
+      return (rows + kPaddedTiles.rows - 1) / kPaddedTiles.rows * kPaddedTiles.rows;
+    };
     const std::int64_t m = whole_tiles(limits_.max_rows), m_logits = whole_tiles(limits_.max_logit_rows);
     residual_ = Buffer<float>({m, config_.hidden_size});
     hidden_ = Buffer<T>({m, config_.hidden_size});
@@ -152,7 +154,7 @@ class Forward final : public ForwardPass {
   std::vector<AttentionPath> paths_;  // of the last run's rows
   std::vector<RowRun> runs_;          // its rows by the kernel that multiplies blocks with them
   std::int64_t n_rows_ = 0;
-  std::int64_t tile_rows_ = 0;     // of a product; 0 = all rows at once
+  RowTiles tiles_;                 // of products with packed weights
   std::vector<T*> base_;           // pages of all sequences, layer 0
   std::vector<T*> keys_, values_;  // the same for one layer
   std::vector<KvPages<T>> sequences_;
@@ -186,7 +188,7 @@ std::span<const KvPages<T>> Forward<T>::pages_of_layer(std::int64_t layer) {
 template <class T>
 void Forward<T>::linear(const InferLinear& w, In<T> x, Out<T> y) {
   const Timed timer = timed(&StepTimes::products);
-  multiply_alike<T, T>(cpu_, w, x, y, tile_rows_, runs_);
+  multiply_alike<T, T>(cpu_, w, x, y, tiles_, runs_);
 }
 
 template <class T>
@@ -281,7 +283,7 @@ Out<float> Forward<T>::logits(std::int64_t first, std::int64_t n) {
   for (std::int64_t i = first; i < first + n; ++i)
     paths.push_back(paths_[static_cast<std::size_t>(logit_rows_[static_cast<std::size_t>(i)])]);
   const Timed timer = timed(&StepTimes::head);
-  multiply_alike<T, float>(cpu_, head_, first_rows(gathered_.out(), n), first_rows(logits_.out(), n), tile_rows_,
+  multiply_alike<T, float>(cpu_, head_, first_rows(gathered_.out(), n), first_rows(logits_.out(), n), tiles_,
                            runs_of(paths, cpu_.compute));
   return first_rows(logits_.out(), n);
 }
