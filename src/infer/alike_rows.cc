@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "base/rng.h"
 #include "tensor/buffer.h"
@@ -37,7 +38,8 @@ bool rows_differ(Cpu& cpu, const PackedMatrix& w) {
 template <class T>
 RowTiles row_tiles_for(Cpu& cpu, const InferLinear& linear) {
   if (linear.is_quantised()) return kTriedRows;
-  const bool differ = rows_differ<T, float>(cpu, linear.packed()) || rows_differ<T, T>(cpu, linear.packed());
+  bool differ = rows_differ<T, float>(cpu, linear.packed());
+  if constexpr (!std::is_same_v<T, float>) differ = differ || rows_differ<T, T>(cpu, linear.packed());
   return differ ? kPaddedTiles : kTriedRows;
 }
 template RowTiles row_tiles_for<float>(Cpu&, const InferLinear&);

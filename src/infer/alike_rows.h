@@ -1,8 +1,7 @@
 // Products whose rows are the same bytes however many rows there are: a kernel may choose its order of summation by
 // their number. So rows go through in pieces of numbers that were tried; where one still does, in tiles of a fixed
-// number, the last one padded. And which kernel
-// multiplies quantised blocks must not depend on the rows' number either, but on what a row is: prompts come in many
-// rows, replies in few.
+// number, the last one padded. And which kernel multiplies quantised blocks must not depend on the rows' number either,
+// but on what a row is: prompts come in many rows, replies in few.
 #pragma once
 #include <cstdint>
 #include <span>

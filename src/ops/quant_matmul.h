@@ -1,9 +1,9 @@
 // Products with weights that stay in ggml's quantised blocks: y = x W^T. Each row of x is rounded to 8 bits, 32 columns
-// to a scale, and multiplied with the blocks' integer codes; W never exists as float. So the result
-// differs from the exact product: the error is that of rounding x, at most 1/254 of the largest of 32 neighbours an
-// element (the tests hold the product to it). A row of y depends on its row of x alone, bit for bit, however many rows
-// there are. Source of the blocks: ggml (tensor/quants.h tells their values). Non-goal: gradients; training reads
-// float.
+// to a scale, and multiplied with the blocks' integer codes; W never exists as float. So the result differs from the
+// exact product: the error is that of rounding x, at most 1/254 of the largest of 32 neighbours an element (the tests
+// hold the product to it; QuantKernel::Amx rounds otherwise). A row of y depends on its row of x alone, bit for bit,
+// however many rows there are. Source of the blocks: ggml (tensor/quants.h tells their values). Non-goal: gradients;
+// training reads float.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -254,7 +254,8 @@ TEST(QuantMatmul, NumbersThatAreNoneReachTheResult) {
       Cpu cpu;
       launch(cpu, QuantMatmul<float, float>{.x = x.in(), .w = &packed, .y = y.out(), .kernel = kernel});
       for (std::int64_t o = 0; o < w.rows; ++o) {
-        EXPECT_FALSE(std::isfinite(y[o]));
+        // Tiles multiply infinity as it is; in 8 bits it has no scale.
+        EXPECT_TRUE(kernel == QuantKernel::Amx ? !std::isfinite(y[o]) : std::isnan(y[o]));
         EXPECT_TRUE(std::isfinite(y[w.rows + o]));
       }
     }

@@ -77,77 +77,59 @@ using SlabDecoder = void (*)(const std::uint8_t* codes, const std::uint8_t* scal
                              Slab& slab);
 
 SlabDecoder decoder_of(GgmlType type) {
-  SlabDecoder found = nullptr;
-  for_format(type, [&]<Format f>() -> PanelKernel {
-    found = decode_slab<f>;
-    return nullptr;
-  });
-  return found;
+  return for_format(type, []<Format f>() -> SlabDecoder { return decode_slab<f>; });
 }
 
 // One or two tiles of x times two slabs; sums are added to y unless the slab is the first.
 struct TileProduct {
   const Slab* slabs;  // [2]
   std::int64_t chunks;
-  const bf16* x;        // [chunk][row][32]
-  std::int64_t x_step;  // to the next tile of x
-  std::int64_t x_line;  // bytes of a chunk of a tile of x
-  float* y;             // [row][kColumns]
+  const bf16* x;                 // [chunk][row][32]
+  std::int64_t x_chunk, x_tile;  // to the next one of x
+  float* y;                      // [row][kColumns]
   bool is_first;
 };
 
 constexpr std::int64_t kLine = AmxPanels::kColumns * 4;               // bytes
 constexpr std::int64_t kNextTile = kPanelRows * AmxPanels::kColumns;  // of x, in y
 
-AMX_CODE void multiply_one(const TileProduct& p) {
+template <int x_tiles>
+AMX_CODE void multiply_tiles(const TileProduct& p) {
   amx::operands_written();
   if (p.is_first) {
     _tile_zero(0);
     _tile_zero(1);
+    if constexpr (x_tiles == 2) {
+      _tile_zero(2);
+      _tile_zero(3);
+    }
   } else {
     _tile_loadd(0, p.y, kLine);
     _tile_loadd(1, p.y + kPanelRows, kLine);
+    if constexpr (x_tiles == 2) {
+      _tile_loadd(2, p.y + kNextTile, kLine);
+      _tile_loadd(3, p.y + kNextTile + kPanelRows, kLine);
+    }
   }
-  const auto* x = reinterpret_cast<const std::uint8_t*>(p.x);
-  for (std::int64_t c = 0; c < p.chunks; ++c, x += p.x_line) {
+  const bf16* x = p.x;
+  for (std::int64_t c = 0; c < p.chunks; ++c, x += p.x_chunk) {
     _tile_loadd(4, x, kVector);
     _tile_loadd(6, p.slabs[0].tiles[c], kVector);
     _tile_loadd(7, p.slabs[1].tiles[c], kVector);
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
+    if constexpr (x_tiles == 2) {
+      _tile_loadd(5, x + p.x_tile, kVector);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
   }
   _tile_stored(0, p.y, kLine);
   _tile_stored(1, p.y + kPanelRows, kLine);
-}
-
-AMX_CODE void multiply_two(const TileProduct& p) {
-  amx::operands_written();
-  if (p.is_first) {
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-  } else {
-    _tile_loadd(0, p.y, kLine);
-    _tile_loadd(1, p.y + kPanelRows, kLine);
-    _tile_loadd(2, p.y + kNextTile, kLine);
-    _tile_loadd(3, p.y + kNextTile + kPanelRows, kLine);
+  if constexpr (x_tiles == 2) {
+    _tile_stored(2, p.y + kNextTile, kLine);
+    _tile_stored(3, p.y + kNextTile + kPanelRows, kLine);
   }
-  const auto* x = reinterpret_cast<const std::uint8_t*>(p.x);
-  for (std::int64_t c = 0; c < p.chunks; ++c, x += p.x_line) {
-    _tile_loadd(4, x, kVector);
-    _tile_loadd(6, p.slabs[0].tiles[c], kVector);
-    _tile_loadd(7, p.slabs[1].tiles[c], kVector);
-    _tile_loadd(5, x + p.x_step * 2, kVector);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stored(0, p.y, kLine);
-  _tile_stored(1, p.y + kPanelRows, kLine);
-  _tile_stored(2, p.y + kNextTile, kLine);
-  _tile_stored(3, p.y + kNextTile + kPanelRows, kLine);
 }
 
 struct Memory {
@@ -194,14 +176,14 @@ template <class T>
 void lay_out(In<T> x, TileRows& out) {
   const std::int64_t width = x.shape[1];
   out.rows = x.shape[0];
-  out.chunks = width / kChunk;
+  const std::int64_t chunks = width / kChunk;
   const std::int64_t tiles = out.tiles(), tile_rows = out.tile_rows();
   reserve(out.values, tiles * tile_rows * width);
   parallel_for(tiles, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const std::int64_t first = tile * tile_rows, filled = std::min(tile_rows, out.rows - first);
-      for (std::int64_t chunk = 0; chunk < out.chunks; chunk += kSlabChunks) {
-        const std::int64_t n = std::min(kSlabChunks, out.chunks - chunk);
+      for (std::int64_t chunk = 0; chunk < chunks; chunk += kSlabChunks) {
+        const std::int64_t n = std::min(kSlabChunks, chunks - chunk);
         bf16* const to = out.values.data() + out.at(chunk, n, tile);
         if (filled < tile_rows) std::fill_n(to, n * tile_rows * kChunk, bf16{});
         for (std::int64_t row = 0; row < filled; ++row) {
@@ -237,11 +219,11 @@ const float* AmxPanels::multiply(std::int64_t first, std::int64_t n) {
         const TileProduct product{m.slabs,
                                   chunks,
                                   x_.values.data() + at,
+                                  tile_rows * kChunk,
                                   x_.at(chunk, chunks, tile + 1) - at,
-                                  tile_rows * kVector,
                                   m.y.data() + tile * kNextTile + panel * kPanelRows,
                                   chunk == 0};
-        tile + 1 < tiles ? multiply_two(product) : multiply_one(product);
+        tile + 1 < tiles ? multiply_tiles<2>(product) : multiply_tiles<1>(product);
       }
     }
   }

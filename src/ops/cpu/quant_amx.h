@@ -1,5 +1,5 @@
 // Panels (quant_layout.h) times many rows of x on AMX's bf16 tiles: a panel's values are decoded to bf16, a slab at a
-// time in the cache, and multiplied with all rows. Decoding costs about as much as 100 rows; few rows are faster in 8
+// time in the cache, and multiplied with all rows. Decoding costs about as much as 60 rows; few rows are faster in 8
 // bits. So both weights and x are rounded to bf16, as in a product with packed bf16 weights.
 #pragma once
 #include <cstdint>
@@ -14,7 +14,7 @@ constexpr std::int64_t kSlabChunks = 8;  // that are in the cache together
 
 // Rows of x as A tiles. Up to 16 rows are one tile, filled up with zeros to a power of two; more are tiles of 16.
 struct TileRows {
-  std::int64_t rows = 0, chunks = 0;
+  std::int64_t rows = 0;
   Buffer<bf16> values;  // [slab][tile][chunk][row of the tile][32]
 
   [[nodiscard]] std::int64_t tile_rows() const {

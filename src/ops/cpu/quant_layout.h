@@ -131,9 +131,9 @@ using PanelKernel = void (*)(const std::uint8_t* codes, const std::uint8_t* scal
 [[nodiscard]] PanelKernel avx2_kernel(GgmlType type, std::int64_t n_rows);
 [[nodiscard]] PanelKernel vnni_kernel(GgmlType type, std::int64_t n_rows);
 
-// pick.operator()<Format>() for the type's format.
+// pick.operator()<Format>() for the type's format, a pointer; nullptr if it has none.
 template <class Pick>
-PanelKernel for_format(GgmlType type, Pick pick) {
+auto for_format(GgmlType type, Pick pick) -> decltype(pick.template operator()<format_of(GgmlType::Q8_0)>()) {
   switch (type) {
     case GgmlType::Q8_0:
       return pick.template operator()<format_of(GgmlType::Q8_0)>();

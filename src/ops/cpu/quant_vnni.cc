@@ -62,8 +62,8 @@ VNNI_CODE void multiply_panel(const std::uint8_t* codes, const std::uint8_t* sca
   __m512 sums[n_rows];
 #pragma GCC unroll 16
   for (int n = 0; n < n_rows; ++n) sums[n] = _mm512_setzero_ps();
-  Scales<f> s;
   if constexpr (f.is_super) {
+    Scales<f> s;
     for (std::int64_t b = 0; b < chunks / kSuperChunks; ++b, scales += f.block_scales()) {
       const __m512 d = halves_at(scales);
       // Negated: the blocks' minimum is taken off.
@@ -76,9 +76,7 @@ VNNI_CODE void multiply_panel(const std::uint8_t* codes, const std::uint8_t* sca
     }
   } else {
     for (std::int64_t c = 0; c < chunks; ++c, codes += f.chunk_codes(), scales += f.block_scales()) {
-      s.scale[0] = halves_at(scales);
-      if constexpr (f.has_min) s.min[0] = halves_at(scales + kHalves);
-      add_chunk<f, n_rows>(codes, scales, s, x, c * x.stride, sums);
+      add_chunk<f, n_rows>(codes, scales, load_scales<f>(scales, c), x, c * x.stride, sums);
     }
   }
 #pragma GCC unroll 16
