@@ -36,13 +36,37 @@ Both make_both(bool tied, Form form) {
   save_gguf(file, random, small_tokenizer(), "x", GgufFloat::F16);
   const auto load = [&] {
     Weights weights = load_model(file, HashFile::No, Residency::AsStored).weights;
-    if (form == Form::Nf4) quantize_linears(weights);
+    if (form == Form::Nf4) quantize_linears(weights, Nf4Codes::Kept);
     return weights;
   };
   Both both{load(), load()};
   for_each_matrix(both.masters, [](const std::string&, WeightMatrix& m) { m = WeightMatrix(m.decode()); });
   fs::remove_all(file.parent_path());
   return both;
+}
+
+// For who reads the base a few times, the codes need not be in memory.
+TEST(FrozenBase, CodesThatAreMadeOnReadingAreThoseThatWereKept) {
+  const fs::path file = test_folder("nf4_codes") / "m.gguf";
+  save_gguf(file, random_weights(config_of(true), 7), small_tokenizer(), "x", GgufFloat::F16);
+  Weights kept = load_model(file, HashFile::No, Residency::AsStored).weights;
+  Weights made = load_model(file, HashFile::No, Residency::AsStored).weights;
+  quantize_linears(kept, Nf4Codes::Kept);
+  quantize_linears(made, Nf4Codes::MadeOnReading);
+  for (std::size_t i = 0; i < kept.layers.size(); ++i) {
+    for (std::size_t l = 0; l < kLinearsPerLayer; ++l) {
+      const WeightMatrix &a = kept.layers[i].linear[l], &b = made.layers[i].linear[l];
+      EXPECT_FALSE(b.stored_type().has_value());
+      const Buffer<float> from_kept = a.decode(), from_file = b.decode();
+      EXPECT_EQ(std::memcmp(from_kept.data(), from_file.data(), static_cast<std::size_t>(a.size()) * sizeof(float)), 0)
+          << hf_name(static_cast<std::int64_t>(i), static_cast<Linear>(l));
+      // The down projection's rows, 96 values, are no whole blocks.
+      if (a.shape()[1] % kNf4Block == 0) {
+        EXPECT_LT(b.resident_bytes() * 20, a.resident_bytes());
+      }
+    }
+  }
+  fs::remove_all(file.parent_path());
 }
 
 Pack make_pack(std::uint64_t seed) {

@@ -1,5 +1,7 @@
-// PEFT's adapter folder, read and written as peft 0.21 does. A setting that changes what an adapter computes and that
+// Reads PEFT's adapter folder as peft 0.21 does. A setting that changes what an adapter computes and that
 // we do not implement (rank patterns, trained biases …) is refused by name, never ignored.
+#include "model/lora_peft.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,91 +12,18 @@
 #include "formats/safetensors.h"
 #include "model/lora.h"
 #include "model/lora_selection.h"
-#include "sys/folder.h"
+#include "sys/file.h"
 
 namespace faqsmith {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kTensorFile = "adapter_model.safetensors";
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 
 [[noreturn]] void refuse(const fs::path& file, const std::string& reason) {
   throw Error(Kind::Input, fmt::format("{}: {}", file.string(), reason),
               "export the adapter again, or use a plain LoRA adapter");
-}
-
-// hf_name() is "model.layers.3.self_attn.q_proj.weight"; PEFT wraps the model once more and puts the matrix at the end.
-std::string adapter_name(std::int64_t layer, Linear linear, char matrix) {
-  return fmt::format("base_model.model.{}.lora_{}.weight", hf_module_name(layer, linear), matrix);
-}
-
-// PEFT leaves ".weight" out here.
-std::string magnitude_name(std::int64_t layer, Linear linear) {
-  return fmt::format("base_model.model.{}.lora_magnitude_vector", hf_module_name(layer, linear));
-}
-
-// The shortest decimal that reads back as the same float: 0.05, not 0.05000000074505806.
-json exact_number(float value) {
-  return json::parse(fmt::format("{}", value));
-}
-
-// target_modules and layers_to_transform. Layers that differ in their linears have no such form: then the pattern of
-// all module names, which PEFT takes too.
-std::pair<json, json> modules_json(const LoraConfig& config) {
-  json targets = json::array(), layers = json::array();
-  for (const Linear linear : config.targets) targets.push_back(peft_name(linear));
-  if (config.by_layer.empty()) return {targets, nullptr};
-  bool same = true;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < config.by_layer.size(); ++i) {
-    if (config.by_layer[i].empty()) continue;
-    layers.push_back(i);
-    same = same && config.by_layer[i] == config.targets;
-    for (const Linear linear : config.by_layer[i]) {
-      std::string name = hf_module_name(static_cast<std::int64_t>(i), linear);
-      for (std::size_t at = name.find('.'); at != std::string::npos; at = name.find('.', at + 2)) name.insert(at, "\\");
-      names.push_back(std::move(name));
-    }
-  }
-  if (same) return {targets, layers};
-  return {fmt::format("{}", fmt::join(names, "|")), nullptr};
-}
-
-json config_json(const LoraConfig& config, const std::string& base_model) {
-  const auto [targets, layers] = modules_json(config);
-  // PEFT declares lora_alpha as an integer and prints it so.
-  const bool whole = config.alpha == std::floor(config.alpha);
-  const json alpha = whole ? json(static_cast<std::int64_t>(config.alpha)) : exact_number(config.alpha);
-  return {
-      {"peft_type", "LORA"},
-      {"task_type", "CAUSAL_LM"},
-      {"r", config.rank},
-      {"lora_alpha", alpha},
-      {"lora_dropout", exact_number(config.dropout)},
-      {"target_modules", targets},
-      {"bias", "none"},
-      {"fan_in_fan_out", false},
-      {"inference_mode", true},
-      {"init_lora_weights", true},
-      {"use_rslora", config.rslora},
-      {"use_dora", config.dora},
-      {"lora_bias", false},
-      {"rank_pattern", json::object()},
-      {"alpha_pattern", json::object()},
-      {"modules_to_save", nullptr},
-      {"layers_to_transform", layers},
-      {"layers_pattern", nullptr},
-      {"layer_replication", nullptr},
-      {"exclude_modules", nullptr},
-      {"target_parameters", nullptr},
-      {"trainable_token_indices", nullptr},
-      {"auto_mapping", nullptr},
-      {"revision", nullptr},
-      {"base_model_name_or_path", base_model},
-      {"peft_version", "0.21.2"},
-  };
 }
 
 void refuse_unsupported(const json& config, const fs::path& file) {
@@ -189,6 +118,16 @@ void read_into(const SafetensorsFile& file, const std::string& name, Buffer<floa
 
 }  // namespace
 
+// hf_name() is "model.layers.3.self_attn.q_proj.weight"; PEFT wraps the model once more and puts the matrix at the end.
+std::string peft_matrix_name(std::int64_t layer, Linear linear, char matrix) {
+  return fmt::format("base_model.model.{}.lora_{}.weight", hf_module_name(layer, linear), matrix);
+}
+
+// PEFT leaves ".weight" out here.
+std::string peft_magnitude_name(std::int64_t layer, Linear linear) {
+  return fmt::format("base_model.model.{}.lora_magnitude_vector", hf_module_name(layer, linear));
+}
+
 LoraConfig parse_peft_config(std::string_view text, const fs::path& file, const LlamaConfig& model) {
   json config;
   try {
@@ -212,39 +151,11 @@ LoraConfig parse_peft_config(std::string_view text, const fs::path& file, const 
   return out;
 }
 
-void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const LlamaConfig& model,
-                       const std::string& base_model) {
-  require(static_cast<std::int64_t>(lora.layers.size()) == model.n_layers,
-          "an adapter has as many layers as its model");
-  std::vector<SafeTensorToWrite> tensors;
-  const auto add = [&](const std::string& name, const Buffer<float>& tensor) {
-    const Shape& shape = tensor.shape();
-    tensors.push_back({name,
-                       {shape.dims.begin(), shape.dims.begin() + shape.rank},
-                       {tensor.data(), static_cast<std::size_t>(tensor.size())}});
-  };
-  for (std::size_t i = 0; i < lora.layers.size(); ++i) {
-    for (std::size_t l = 0; l < kLinearsPerLayer; ++l) {
-      const auto& pair = lora.layers[i][l];
-      if (!pair) continue;
-      const auto layer = static_cast<std::int64_t>(i);
-      const auto linear = static_cast<Linear>(l);
-      add(adapter_name(layer, linear, 'A'), pair->a);
-      add(adapter_name(layer, linear, 'B'), pair->b);
-      if (lora.config.dora) add(magnitude_name(layer, linear), pair->magnitude);
-    }
-  }
-  make_folders(folder);
-  write_safetensors(folder / kTensorFile, tensors, SafeFloat::F32, {{"format", "pt"}});
-  write_file_atomic(folder / kPeftConfigFile,
-                    config_json(lora.config, base_model).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
-}
-
 LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model) {
   LoraWeights lora;
   lora.config =
       parse_peft_config(read_file(folder / kPeftConfigFile, kMaxConfigBytes), folder / kPeftConfigFile, model);
-  const SafetensorsFile file(folder / kTensorFile);
+  const SafetensorsFile file(folder / kPeftTensorFile);
   lora.layers.resize(static_cast<std::size_t>(model.n_layers));
   std::set<std::string> used;
   for (std::size_t i = 0; i < lora.layers.size(); ++i) {
@@ -254,12 +165,12 @@ LoraWeights load_peft_adapter(const fs::path& folder, const LlamaConfig& model) 
       const auto layer = static_cast<std::int64_t>(i);
       if (!lora.config.has(layer, linear)) continue;
       LoraPair pair;
-      const std::string a_name = adapter_name(layer, linear, 'A'), b_name = adapter_name(layer, linear, 'B');
+      const std::string a_name = peft_matrix_name(layer, linear, 'A'), b_name = peft_matrix_name(layer, linear, 'B');
       read_into(file, a_name, pair.a, {lora.config.rank, shape[1]});
       read_into(file, b_name, pair.b, {shape[0], lora.config.rank});
       used.insert({a_name, b_name});
       if (lora.config.dora) {
-        const std::string name = magnitude_name(layer, linear);
+        const std::string name = peft_magnitude_name(layer, linear);
         read_into(file, name, pair.magnitude, {shape[0]});
         used.insert(name);
       }

@@ -53,8 +53,21 @@ void WeightMatrix::decode_rows(std::int64_t first, std::int64_t n, float* out) c
     nf4_->decode_rows(first, n, out);
   } else {
     for (std::int64_t i = 0; i < n; ++i) dequantize(stored_.type, row_blocks(first + i), out + i * columns, columns);
+    if (rounding_) rounding_->apply(first, n, out);
   }
   for (std::int64_t i = 0; change_ && i < n; ++i) change_->apply(first + i, out + i * columns);
+}
+
+void WeightMatrix::round_to_nf4() {
+  require(stored_type().has_value(), "a matrix is rounded as its file has it");
+  if (Nf4Rounding::fits(shape_)) {
+    rounding_.emplace(*this);
+    release_pages();
+    return;
+  }
+  Nf4Matrix quantized(*this);
+  release_pages();
+  *this = WeightMatrix(std::move(quantized));
 }
 
 void WeightMatrix::change_rows(std::shared_ptr<const RowChange> change) {
@@ -101,7 +114,7 @@ const Buffer<float>& WeightMatrix::values() const {
 }
 
 std::optional<GgmlType> WeightMatrix::stored_type() const {
-  if (empty() || is_float32() || nf4_ || change_) return std::nullopt;
+  if (empty() || is_float32() || rounding_ || nf4_ || change_) return std::nullopt;
   return stored_.type;
 }
 
@@ -112,7 +125,7 @@ std::span<const std::byte> WeightMatrix::row_blocks(std::int64_t row) const {
 
 std::uint64_t WeightMatrix::resident_bytes() const {
   return (is_float32() ? allocated_bytes(static_cast<std::size_t>(values_.size()) * sizeof(float)) : 0) +
-         (nf4_ ? nf4_->bytes() : 0);
+         (rounding_ ? rounding_->bytes() : 0) + (nf4_ ? nf4_->bytes() : 0);
 }
 
 std::uint64_t WeightMatrix::mapped_bytes() const {

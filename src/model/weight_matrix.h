@@ -1,7 +1,7 @@
 // One matrix of the model in the form in which it is kept:
 //   Float32  values in memory, which full fine-tuning changes;
 //   Stored   frozen, the bytes of the model's file as they are there (mapped, any type that dequantize() reads); GGUF's
-//            order of Q and K rows is undone row by row;
+//            order of Q and K rows is undone row by row; where asked, rounded to NF4 whenever a row is read;
 //   Nf4      frozen, quantised in memory (tensor/nf4.h).
 // Whatever the form, decode_rows gives Hugging Face's row order in float32, the same bits for the same file. A frozen
 // matrix may carry a change that every decoded row goes through: a merged adapter. Movable, not copyable; reading is
@@ -71,10 +71,14 @@ class WeightMatrix final : public RowSource {
   [[nodiscard]] const float& operator[](std::int64_t i) const { return values()[i]; }
   [[nodiscard]] In<float> in() const { return values().in(); }
 
+  // Stored and unchanged only: decode_rows gives from now on what NF4 makes of the values, which stay in the file;
+  // where rows are no whole blocks of NF4, the matrix becomes Nf4. Reads it once.
+  void round_to_nf4();
+
   // Frozen only, once: rows are decoded, then changed.
   void change_rows(std::shared_ptr<const RowChange> change);
 
-  // Stored and unchanged only: for kernels that read the blocks.
+  // Stored, neither rounded nor changed: for kernels that read the blocks.
   [[nodiscard]] std::optional<GgmlType> stored_type() const;
   [[nodiscard]] std::span<const std::byte> row_blocks(std::int64_t row) const;  // of a row in Hugging Face's order
 
@@ -87,7 +91,8 @@ class WeightMatrix final : public RowSource {
   Shape shape_;
   Buffer<float> values_;
   StoredRows stored_;
-  std::int64_t row_bytes_ = 0;  // of stored_
+  std::int64_t row_bytes_ = 0;           // of stored_
+  std::optional<Nf4Rounding> rounding_;  // of stored_
   std::optional<Nf4Matrix> nf4_;
   std::shared_ptr<const RowChange> change_;
 };

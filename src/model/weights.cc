@@ -177,9 +177,13 @@ void for_each_source(const Weights& weights, const std::function<void(const std:
   });
 }
 
-void quantize_linears(Weights& weights) {
+void quantize_linears(Weights& weights, Nf4Codes codes) {
   for (LayerWeights& layer : weights.layers) {
     for (WeightMatrix& matrix : layer.linear) {
+      if (codes == Nf4Codes::MadeOnReading && matrix.stored_type()) {
+        matrix.round_to_nf4();
+        continue;
+      }
       Nf4Matrix quantized(matrix);
       matrix.release_pages();
       const bool keep_float32 = matrix.is_float32();

@@ -59,6 +59,55 @@ constexpr std::array<float, 16> kLevels = {-1.0f,
                                            1.0f};
 constexpr auto kBetweenLevels = middles(kLevels);
 
+float largest_magnitude(const float* values, std::int64_t n) {
+  float largest = 0;
+  for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(values[i]));
+  return largest;
+}
+
+// What a block's values, or the rest of its absmax, are multiplied by before they are compared with levels.
+float inverse_of(float largest) {
+  return largest > 0 ? 1.0f / largest : 0.0f;
+}
+
+std::array<float, 16> scaled_levels(float absmax) {
+  std::array<float, 16> scaled{};
+  for (std::size_t i = 0; i < scaled.size(); ++i) scaled[i] = kLevels[i] * absmax;
+  return scaled;
+}
+
+// Calls visit(index of the block's first value, values, how many) for every block, from all cores.
+template <class Visit>
+void for_each_block(const RowSource& source, const Visit& visit) {
+  const Shape& shape = source.shape();
+  require(shape.rank == 2, "an NF4 matrix is [rows, columns]");
+  const std::int64_t columns = shape[1], all = shape.size();
+  // 64 rows hold whole blocks, whatever the number of columns.
+  parallel_for(ceil_div(shape[0], kNf4Block), [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> values(static_cast<std::size_t>(kNf4Block * columns));
+    for (std::int64_t strip = begin; strip < end; ++strip) {
+      const std::int64_t row = strip * kNf4Block, n_rows = std::min(kNf4Block, shape[0] - row);
+      source.decode_rows(row, n_rows, values.data());
+      for (std::int64_t at = row * columns; at < (row + n_rows) * columns; at += kNf4Block)
+        visit(at, values.data() + (at - row * columns), std::min(kNf4Block, all - at));
+    }
+  });
+}
+
+// One block, in place. The comparisons of nearest_nf4_level(), for all values at once: loops that compilers vectorise.
+void round_block(float* values, float absmax) {
+  const std::array<float, 16> scaled = scaled_levels(absmax);
+  const float inverse = inverse_of(largest_magnitude(values, kNf4Block));
+  std::array<float, kNf4Block> relative{}, out{};
+  for (std::size_t i = 0; i < out.size(); ++i) relative[i] = values[i] * inverse;
+  out.fill(scaled[0]);
+  for (std::size_t level = 1; level < scaled.size(); ++level) {
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = relative[i] > kBetweenLevels[level - 1] ? scaled[level] : out[i];
+  }
+  std::copy(out.begin(), out.end(), values);
+}
+
 }  // namespace
 
 const std::array<float, 16>& nf4_levels() {
@@ -81,44 +130,8 @@ std::uint8_t nearest_nf4_absmax_step(float value) {
   return static_cast<std::uint8_t>(std::lower_bound(between.begin(), between.end(), value) - between.begin());
 }
 
-Nf4Matrix::Nf4Matrix(const RowSource& source) : shape_(source.shape()) {
-  require(shape_.rank == 2, "an NF4 matrix is [rows, columns]");
-  const std::int64_t n_blocks = ceil_div(shape_.size(), kNf4Block);
-  codes_ = Buffer<std::uint8_t>({ceil_div(shape_.size(), 2)});
-  absmax_ = Buffer<std::uint8_t>({n_blocks});
-  scales_ = Buffer<float>({ceil_div(n_blocks, kNf4ScaleBlock)});
-  Buffer<float> absmax({n_blocks});
-  quantize_rows(source, absmax);
-  quantize_absmax(absmax);
-}
-
-// 64 rows hold whole blocks, whatever the number of columns.
-void Nf4Matrix::quantize_rows(const RowSource& source, Buffer<float>& absmax) {
-  const std::int64_t columns = shape_[1], all = shape_.size();
-  parallel_for(ceil_div(shape_[0], kNf4Block), [&](std::int64_t begin, std::int64_t end) {
-    std::vector<float> values(static_cast<std::size_t>(kNf4Block * columns));
-    for (std::int64_t strip = begin; strip < end; ++strip) {
-      const std::int64_t row = strip * kNf4Block, n_rows = std::min(kNf4Block, shape_[0] - row);
-      source.decode_rows(row, n_rows, values.data());
-      for (std::int64_t at = row * columns; at < (row + n_rows) * columns; at += kNf4Block) {
-        const float* const block = values.data() + (at - row * columns);
-        const std::int64_t n = std::min(kNf4Block, all - at);
-        float largest = 0;
-        for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(block[i]));
-        absmax[at / kNf4Block] = largest;
-        const float inverse = largest > 0 ? 1.0f / largest : 0.0f;
-        std::uint8_t* const codes = codes_.data() + at / 2;
-        for (std::int64_t i = 0; i < n; i += 2) {
-          const int high = nearest_nf4_level(block[i] * inverse);
-          const int low = i + 1 < n ? nearest_nf4_level(block[i + 1] * inverse) : 0;
-          codes[i / 2] = static_cast<std::uint8_t>(high << 4 | low);
-        }
-      }
-    }
-  });
-}
-
-void Nf4Matrix::quantize_absmax(const Buffer<float>& absmax) {
+Nf4Absmax::Nf4Absmax(const Buffer<float>& absmax)
+    : steps_({absmax.size()}), scales_({ceil_div(absmax.size(), kNf4ScaleBlock)}) {
   double sum = 0;
   for (std::int64_t b = 0; b < absmax.size(); ++b) sum += static_cast<double>(absmax[b]);
   offset_ = static_cast<float>(sum / static_cast<double>(absmax.size()));
@@ -127,22 +140,40 @@ void Nf4Matrix::quantize_absmax(const Buffer<float>& absmax) {
     float largest = 0;
     for (std::int64_t b = first; b < last; ++b) largest = std::max(largest, std::abs(absmax[b] - offset_));
     scales_[first / kNf4ScaleBlock] = largest;
-    const float inverse = largest > 0 ? 1.0f / largest : 0.0f;
-    for (std::int64_t b = first; b < last; ++b) absmax_[b] = nearest_nf4_absmax_step((absmax[b] - offset_) * inverse);
+    const float inverse = inverse_of(largest);
+    for (std::int64_t b = first; b < last; ++b) steps_[b] = nearest_nf4_absmax_step((absmax[b] - offset_) * inverse);
   }
 }
 
-float Nf4Matrix::block_absmax(std::int64_t block) const {
-  return nf4_absmax_steps()[absmax_[block]] * scales_[block / kNf4ScaleBlock] + offset_;
+float Nf4Absmax::operator[](std::int64_t block) const {
+  return nf4_absmax_steps()[steps_[block]] * scales_[block / kNf4ScaleBlock] + offset_;
+}
+
+std::uint64_t Nf4Absmax::forecast_bytes(std::int64_t n_blocks) {
+  return static_cast<std::uint64_t>(n_blocks) +
+         sizeof(float) * static_cast<std::uint64_t>(ceil_div(n_blocks, kNf4ScaleBlock));
+}
+
+Nf4Matrix::Nf4Matrix(const RowSource& source) : shape_(source.shape()), codes_({ceil_div(shape_.size(), 2)}) {
+  Buffer<float> absmax({ceil_div(shape_.size(), kNf4Block)});
+  for_each_block(source, [&](std::int64_t at, const float* block, std::int64_t n) {
+    const float largest = largest_magnitude(block, n), inverse = inverse_of(largest);
+    absmax[at / kNf4Block] = largest;
+    std::uint8_t* const codes = codes_.data() + at / 2;
+    for (std::int64_t i = 0; i < n; i += 2) {
+      const int high = nearest_nf4_level(block[i] * inverse);
+      const int low = i + 1 < n ? nearest_nf4_level(block[i + 1] * inverse) : 0;
+      codes[i / 2] = static_cast<std::uint8_t>(high << 4 | low);
+    }
+  });
+  absmax_ = Nf4Absmax(absmax);
 }
 
 void Nf4Matrix::decode_rows(std::int64_t first, std::int64_t n, float* out) const {
   const std::int64_t begin = first * shape_[1], end = (first + n) * shape_[1];
-  std::array<float, 16> scaled{};
   for (std::int64_t at = begin; at < end;) {
     const std::int64_t block = at / kNf4Block, stop = std::min(end, (block + 1) * kNf4Block);
-    const float absmax = block_absmax(block);
-    for (std::size_t i = 0; i < scaled.size(); ++i) scaled[i] = kLevels[i] * absmax;
+    const std::array<float, 16> scaled = scaled_levels(absmax_[block]);
     if (at % 2 == 1) *out++ = scaled[codes_[at++ / 2] & 15];
     const std::uint8_t* codes = codes_.data() + at / 2;
     for (; at + 1 < stop; at += 2, out += 2, ++codes) {
@@ -157,9 +188,26 @@ void Nf4Matrix::decode_rows(std::int64_t first, std::int64_t n, float* out) cons
 }
 
 std::uint64_t Nf4Matrix::forecast_bytes(const Shape& shape) {
-  const std::int64_t n_blocks = ceil_div(shape.size(), kNf4Block);
-  return static_cast<std::uint64_t>(ceil_div(shape.size(), 2) + n_blocks) +
-         sizeof(float) * static_cast<std::uint64_t>(ceil_div(n_blocks, kNf4ScaleBlock));
+  return static_cast<std::uint64_t>(ceil_div(shape.size(), 2)) +
+         Nf4Absmax::forecast_bytes(ceil_div(shape.size(), kNf4Block));
+}
+
+bool Nf4Rounding::fits(const Shape& shape) {
+  return shape.rank == 2 && shape[1] % kNf4Block == 0;
+}
+
+Nf4Rounding::Nf4Rounding(const RowSource& source) : columns_(source.shape()[1]) {
+  require(fits(source.shape()), "rows that are rounded to NF4 are whole blocks");
+  Buffer<float> absmax({source.shape().size() / kNf4Block});
+  for_each_block(source, [&](std::int64_t at, const float* block, std::int64_t n) {
+    absmax[at / kNf4Block] = largest_magnitude(block, n);
+  });
+  absmax_ = Nf4Absmax(absmax);
+}
+
+void Nf4Rounding::apply(std::int64_t first, std::int64_t n, float* values) const {
+  const std::int64_t begin = first * columns_ / kNf4Block, end = (first + n) * columns_ / kNf4Block;
+  for (std::int64_t block = begin; block < end; ++block, values += kNf4Block) round_block(values, absmax_[block]);
 }
 
 }  // namespace faqsmith

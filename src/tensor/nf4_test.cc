@@ -99,7 +99,7 @@ TEST(Nf4, DecodesWhatTheFormulaSays) {
       double scale = 0;
       for (std::int64_t o = b / 256 * 256; o < std::min(n_blocks, b / 256 * 256 + 256); ++o)
         scale = std::max(scale, std::abs(absmax[static_cast<std::size_t>(o)] - mean));
-      const double rest = absmax[static_cast<std::size_t>(b)] - mean, kept = matrix.block_absmax(b);
+      const double rest = absmax[static_cast<std::size_t>(b)] - mean, kept = matrix.absmax()[b];
       const double error = scale > 0 ? distance_to_nearest(nf4_absmax_steps(), rest / scale) * scale : 0;
       EXPECT_NEAR(std::abs(kept - mean - rest), error, 1e-6 * std::abs(mean));
       for (std::int64_t i = b * 64; i < std::min(n, b * 64 + 64); ++i) {
@@ -124,7 +124,7 @@ TEST(Nf4, DecodesWhatBitsandbytesDoes) {
   const Nf4Matrix matrix = quantized(values);
   matrix.decode_rows(0, rows, decoded.data());
   for (std::int64_t i = 0; i < values.size(); ++i)
-    ASSERT_NEAR(decoded[i], expected[i], 3e-7 * (std::abs(matrix.block_absmax(i / 64)) + matrix.offset())) << i;
+    ASSERT_NEAR(decoded[i], expected[i], 3e-7 * (std::abs(matrix.absmax()[i / 64]) + matrix.absmax().offset())) << i;
 }
 
 TEST(Nf4, AnyRowsAreThoseOfTheWhole) {
@@ -145,8 +145,23 @@ TEST(Nf4, ZerosStayZerosAndBytesAreAsForecast) {
   matrix.decode_rows(9, 1, row.data());
   for (const float value : row) EXPECT_EQ(value, 0.0f);
   EXPECT_EQ(matrix.bytes(), 256u * 256 / 2 + 1024 + 4 * 4);
-  EXPECT_EQ(matrix.bytes(),
-            static_cast<std::uint64_t>(matrix.codes().size() + matrix.absmax().size() + 4 * matrix.scales().size()));
+  EXPECT_EQ(matrix.bytes(), static_cast<std::uint64_t>(matrix.codes().size()) + matrix.absmax().bytes());
+}
+
+TEST(Nf4, RoundingRowsGivesTheBitsOfTheMatrix) {
+  for (const auto& [rows, columns] : {std::pair<std::int64_t, std::int64_t>{70, 64}, {300, 192}, {3, 640}}) {
+    Buffer<float> values = random_matrix(rows, columns, 8);
+    std::fill_n(values.data(), 64, 0.0f);  // a block of zeros
+    const Nf4Rounding rounding{MemoryRows(values.in())};
+    const Nf4Matrix matrix = quantized(values);
+    Buffer<float> expected({rows, columns});
+    matrix.decode_rows(0, rows, expected.data());
+    for (std::int64_t first = 0, n = 1; first < rows; first += n, n = std::min(n + 3, rows - first))
+      rounding.apply(first, n, values.data() + first * columns);
+    EXPECT_EQ(std::memcmp(values.data(), expected.data(), static_cast<std::size_t>(values.size()) * sizeof(float)), 0);
+    EXPECT_LT(rounding.bytes() * 25, matrix.bytes());
+  }
+  EXPECT_FALSE(Nf4Rounding::fits({64, 37}));
 }
 
 }  // namespace

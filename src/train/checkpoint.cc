@@ -206,7 +206,7 @@ Manifest load_checkpoint_into(Weights& weights, const fs::path& run, Reporter& r
   FoundCheckpoint found = find_trained(run, reporter);
   check_config(found.manifest, weights.config, found.folder);
   if (trains_adapter(found.manifest.method)) {
-    if (found.manifest.method == Method::Qlora) quantize_linears(weights);
+    if (found.manifest.method == Method::Qlora) quantize_linears(weights, Nf4Codes::MadeOnReading);
     merge_lora(weights, read_lora(found));
     return found.manifest;
   }

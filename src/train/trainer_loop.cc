@@ -76,7 +76,7 @@ void TrainerLoop::make_graph(Weights& weights, FrozenBase frozen) {
   capacity_ = limits.max_tokens;
   Rng rng(options_.seed);
   if (trains_adapter(options_.method)) {
-    if (options_.method == Method::Qlora) quantize_linears(weights);
+    if (options_.method == Method::Qlora) quantize_linears(weights, Nf4Codes::Kept);
     if (options_.adapter.empty()) {
       lora_ = init_lora(weights.config, options_.lora, rng);
       init_magnitudes(weights, lora_);

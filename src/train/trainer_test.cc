@@ -249,7 +249,7 @@ TEST_F(Trainer, QloraIsLoraOnTheValuesThatNf4DecodesTo) {
   set_method(Method::Qlora);
   const TrainResult qlora = run("qlora");
   Weights decoded = random_weights(tiny(), 3);
-  quantize_linears(decoded);
+  quantize_linears(decoded, Nf4Codes::Kept);
   EXPECT_NE(decoded.layers[0].at(Linear::Q)[0], random_weights(tiny(), 3).layers[0].at(Linear::Q)[0]);
   set_method(Method::Lora);
   const TrainResult lora = train({}, {"tiny", "base hash"}, decoded, data_, kEnd, options_, folder_ / "lora", silent);
@@ -261,7 +261,7 @@ TEST_F(Trainer, QloraIsLoraOnTheValuesThatNf4DecodesTo) {
   EXPECT_EQ(weights_of("qlora"), weights_of("lora"));
   Weights merged = random_weights(tiny(), 3), expected = random_weights(tiny(), 3);
   (void)load_checkpoint_into(merged, folder_ / "qlora", silent);
-  quantize_linears(expected);
+  quantize_linears(expected, Nf4Codes::Kept);
   merge_lora(expected, load_checkpoint_lora(tiny(), folder_ / "qlora", silent));
   for (std::int64_t i = 0; i < expected.layers[1].at(Linear::Up).size(); ++i)
     ASSERT_EQ(merged.layers[1].at(Linear::Up)[i], expected.layers[1].at(Linear::Up)[i]);

@@ -114,14 +114,16 @@ class ExportMemory : public testing::Test {
     }
   }
 
+  void export_adapted_by(Method method);
+
   fs::path folder_;
   Workspace workspace_;
   ExportOptions options_;
   Manifest manifest_;
 };
 
-TEST_F(ExportMemory, OfAnAdapterStaysFarBelowTheModel) {
-  manifest_.method = Method::Lora;
+void ExportMemory::export_adapted_by(Method method) {
+  manifest_.method = method;
   manifest_.lora = {.rank = 4, .alpha = 8};
   Rng rng(1);
   LoraWeights lora = init_lora(config(), manifest_.lora, rng);
@@ -137,6 +139,15 @@ TEST_F(ExportMemory, OfAnAdapterStaysFarBelowTheModel) {
   }
   write_checkpoint(options_.run, CheckpointKind::Best, manifest_, tensors, nullptr);
   export_each();
+}
+
+TEST_F(ExportMemory, OfAnAdapterStaysFarBelowTheModel) {
+  export_adapted_by(Method::Lora);
+}
+
+// The base in NF4 is a seventh of the model in float32: it is not kept either.
+TEST_F(ExportMemory, OfAnAdapterOverNf4StaysFarBelowTheModel) {
+  export_adapted_by(Method::Qlora);
 }
 
 TEST_F(ExportMemory, OfAFullRunStaysFarBelowTheModel) {

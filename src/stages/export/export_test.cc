@@ -181,7 +181,7 @@ TEST_F(Export, AQloraRunIsMergedIntoTheValuesThatItWasTrainedOver) {
   write_lora_run(Method::Qlora);
   options_.kinds = {ExportKind::Adapter, ExportKind::GgufF32};
   run();
-  quantize_linears(base_);
+  quantize_linears(base_, Nf4Codes::Kept);
   merge_lora(base_, load_peft_adapter(options_.folder / "adapter", tiny_config()));
   EXPECT_EQ(same_tensors(base_, load_model(options_.folder / "model-f32.gguf").weights), 20);
 }

@@ -1,0 +1,1 @@
+// Holds the precompiled header of all test programs, see folders.cmake.
