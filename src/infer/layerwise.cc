@@ -12,6 +12,7 @@
 #include "ops/matmul.h"
 #include "ops/rms_norm.h"
 #include "ops/swiglu.h"
+#include "sys/interrupt.h"
 #include "sys/scratch_file.h"
 
 namespace faqsmith {
@@ -103,6 +104,7 @@ class Pass {
     embed();
     keep_state(false);
     for (std::int64_t layer = 0; layer < config_.n_layers; ++layer) {
+      stop_if_interrupted();
       attend(layer);
       feed_forward(layer);
       keep_state(true);

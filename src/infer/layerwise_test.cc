@@ -2,11 +2,15 @@
 #include "infer/layerwise.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
+#include <cstdlib>
 
 #include "infer/naive_llama.h"
+#include "sys/interrupt.h"
 
 namespace faqsmith {
 namespace {
@@ -115,6 +119,46 @@ TEST(Layerwise, DraftsSavePassesAndChangeNoToken) {
   const auto stopped = greedy(weights, {kSecond}, {}, 12, {end}).tokens[0];
   EXPECT_EQ(stopped.back(), end);
   EXPECT_LE(stopped.size(), 4u);
+}
+
+// One that a user interrupts while a tensor is read; how many more are read then is the exit code, 100 more if the pass
+// went on to its end.
+class InterruptedAt final : public TensorSource {
+ public:
+  InterruptedAt(const Weights& weights, int at) : source_(weights), at_(at) {}
+  [[nodiscard]] const LlamaConfig& config() const override { return source_.config(); }
+  void read_rows(const ModelTensor& tensor, std::int64_t first, std::int64_t n, float* out) const override {
+    if (++n_reads_ == at_) std::raise(SIGTERM);
+    source_.read_rows(tensor, first, n, out);
+  }
+  [[nodiscard]] int n_reads_after() const { return n_reads_ - at_; }
+
+ private:
+  WeightsSource source_;
+  int at_;
+  mutable int n_reads_ = 0;
+};
+
+TEST(Layerwise, StopsSoonAfterAnInterrupt) {
+  const Weights weights = lively_weights(config(false, 0));
+  const auto interrupt = [&](int at) {
+    install_interrupt_handlers();
+    const InterruptedAt source(weights, at);
+    int code = 100;
+    try {
+      (void)run_layerwise(source, {{kFirst, 2}});
+    } catch (const Interrupted&) {
+      code = 0;
+    }
+    std::exit(code + source.n_reads_after());
+  };
+  // Started anew: a forked process has none of the threads that the loops wait for.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  for (const int at : {1, 8, 15}) {
+    EXPECT_EXIT(
+        interrupt(at), [](int status) { return WIFEXITED(status) && WEXITSTATUS(status) <= 9; }, "")
+        << at;
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "sys/interrupt.h"
 #include "sys/parallel.h"
 
 namespace faqsmith {
@@ -73,6 +74,7 @@ void read_in_pieces(const TensorSource& source, const ModelTensor& tensor, std::
   const std::int64_t rows = std::min((wanted + row_multiple - 1) / row_multiple * row_multiple, tensor.n_rows());
   Buffer<float> values({rows, tensor.row_size()});
   for (std::int64_t first = 0; first < tensor.n_rows(); first += rows) {
+    stop_if_interrupted();
     const std::int64_t n = std::min(rows, tensor.n_rows() - first);
     source.read_rows(tensor, first, n, values.data());
     visit(first, n, {values.data(), static_cast<std::size_t>(n * tensor.row_size())});

@@ -56,7 +56,7 @@ void save_hf_folder(const fs::path& folder, const TensorSource& source, const To
                     const HfSaveOptions& options);
 
 // Calls visit(first row, number of rows, values) until all rows of the tensor were read, about 16 MB at a time, and
-// releases its pages. Each part but the last has a multiple of row_multiple rows.
+// releases its pages. Each part but the last has a multiple of row_multiple rows. Throws Interrupted between parts.
 void read_in_pieces(const TensorSource& source, const ModelTensor& tensor, std::int64_t row_multiple,
                     const std::function<void(std::int64_t first, std::int64_t n, std::span<float> values)>& visit);
 

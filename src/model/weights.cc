@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "base/rng.h"
+#include "sys/interrupt.h"
 
 namespace faqsmith {
 namespace {
@@ -180,6 +181,7 @@ void for_each_source(const Weights& weights, const std::function<void(const std:
 void quantize_linears(Weights& weights, Nf4Codes codes) {
   for (LayerWeights& layer : weights.layers) {
     for (WeightMatrix& matrix : layer.linear) {
+      stop_if_interrupted();
       if (codes == Nf4Codes::MadeOnReading && matrix.stored_type()) {
         matrix.round_to_nf4();
         continue;

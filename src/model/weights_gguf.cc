@@ -13,6 +13,7 @@
 #include "formats/gguf.h"
 #include "model/tokenizer_gguf.h"
 #include "model/weights_gguf_rope.h"
+#include "sys/interrupt.h"
 #include "tensor/quants.h"
 
 namespace faqsmith {
@@ -144,6 +145,7 @@ WeightMatrix read_matrix(const std::shared_ptr<const GgufParts>& parts, const Gg
                                                            .head_dim = config.head_dim});
   Buffer<float> values;
   if (residency == Residency::Float32) values = Buffer<float>(stored.shape());
+  stop_if_interrupted();
   const auto bad = stored.find_non_finite(values.data());
   stored.release_pages();
   if (bad) refuse_value(*file, tensor->name, *bad);

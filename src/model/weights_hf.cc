@@ -14,6 +14,7 @@
 #include "model/hf_shards.h"
 #include "model/tokenizer_files.h"
 #include "model/weights_gguf.h"
+#include "sys/interrupt.h"
 
 namespace faqsmith {
 namespace {
@@ -133,6 +134,7 @@ WeightMatrix read_matrix(const std::shared_ptr<const HfShards>& shards, const st
                       {.type = *SafetensorsFile::float_type(*tensor), .bytes = file->data(*tensor), .owner = shards});
   Buffer<float> values;
   if (residency == Residency::Float32) values = Buffer<float>(stored.shape());
+  stop_if_interrupted();
   const auto bad = stored.find_non_finite(values.data());
   stored.release_pages();
   if (bad)
