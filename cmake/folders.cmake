@@ -20,7 +20,7 @@ endif()
 
 if(FAQSMITH_TESTS)
   # A test spends its time in the library: -O3 of its own code only costs compile time (trainer_test.cc: 6.9 s against
-  # 4.3). A third of what remains is these headers, the same in all of them.
+  # 4.3). A quarter of what remains is these headers, the same in all of them.
   add_library(faqsmith_test_headers STATIC ${PROJECT_SOURCE_DIR}/cmake/test_headers.cc)
   target_link_libraries(faqsmith_test_headers PUBLIC faqsmith_flags GTest::gmock)
   # -Wno-array-bounds, -Wno-stringop-overflow: the same false warning as -Wrestrict's above, which the precompiled

@@ -60,14 +60,8 @@ void WeightMatrix::decode_rows(std::int64_t first, std::int64_t n, float* out) c
 
 void WeightMatrix::round_to_nf4() {
   require(stored_type().has_value(), "a matrix is rounded as its file has it");
-  if (Nf4Rounding::fits(shape_)) {
-    rounding_.emplace(*this);
-    release_pages();
-    return;
-  }
-  Nf4Matrix quantized(*this);
+  rounding_.emplace(*this);
   release_pages();
-  *this = WeightMatrix(std::move(quantized));
 }
 
 void WeightMatrix::change_rows(std::shared_ptr<const RowChange> change) {

@@ -71,8 +71,8 @@ class WeightMatrix final : public RowSource {
   [[nodiscard]] const float& operator[](std::int64_t i) const { return values()[i]; }
   [[nodiscard]] In<float> in() const { return values().in(); }
 
-  // Stored and unchanged only: decode_rows gives from now on what NF4 makes of the values, which stay in the file;
-  // where rows are no whole blocks of NF4, the matrix becomes Nf4. Reads it once.
+  // Stored and unchanged only, of a shape that Nf4Rounding fits: decode_rows gives from now on what NF4 makes of the
+  // values, which stay in the file. Reads it once.
   void round_to_nf4();
 
   // Frozen only, once: rows are decoded, then changed.

@@ -182,7 +182,7 @@ void quantize_linears(Weights& weights, Nf4Codes codes) {
   for (LayerWeights& layer : weights.layers) {
     for (WeightMatrix& matrix : layer.linear) {
       stop_if_interrupted();
-      if (codes == Nf4Codes::MadeOnReading && matrix.stored_type()) {
+      if (codes == Nf4Codes::MadeOnReading && matrix.stored_type() && Nf4Rounding::fits(matrix.shape())) {
         matrix.round_to_nf4();
         continue;
       }

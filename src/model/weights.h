@@ -72,7 +72,7 @@ void for_each_source(const Weights& weights,
 
 // QLoRA's frozen base: the seven linears of every layer in NF4, or where a matrix is Float32, with the values that NF4
 // decodes to. Embedding and LM head stay as they are. The codes of a Stored matrix are kept in memory, for who reads it
-// often, or made from the file on each reading (round_to_nf4()): the same values.
+// often, or made from the file on each reading (round_to_nf4()) where rows are whole blocks: the same values.
 enum class Nf4Codes { Kept, MadeOnReading };
 void quantize_linears(Weights& weights, Nf4Codes codes);
 

@@ -101,25 +101,27 @@ void for_each_block(const RowSource& source, const Visit& visit) {
   });
 }
 
-// One block, in place: nearest_nf4_level() of all values at once, in loops that compilers vectorise.
-FAQSMITH_CLONES void round_block(float* values, float absmax) {
+// nearest_nf4_level() of n values, at most a block, all at once; returns their largest magnitude.
+FAQSMITH_CLONES float find_codes(const float* values, std::int64_t n, std::uint8_t* codes) {
+  std::array<float, kNf4Block> padded{};
+  std::copy_n(values, n, padded.begin());
   std::array<float, 16> lanes{};  // a maximum alone would wait for the one before it
-  for (std::size_t i = 0; i < kNf4Block; i += lanes.size()) {
+  for (std::size_t i = 0; i < padded.size(); i += lanes.size()) {
     for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
-      const float magnitude = std::abs(values[i + lane]);
+      const float magnitude = std::abs(padded[i + lane]);
       lanes[lane] = lanes[lane] < magnitude ? magnitude : lanes[lane];
     }
   }
-  const float inverse = inverse_of(largest_magnitude(lanes.data(), lanes.size()));
-  std::array<std::int32_t, kNf4Block> codes{};
-  for (std::size_t i = 0; i < codes.size(); ++i) {
-    const float relative = values[i] * inverse;
+  const float largest = *std::max_element(lanes.begin(), lanes.end()), inverse = inverse_of(largest);
+  std::array<std::int32_t, kNf4Block> found{};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const float relative = padded[i] * inverse;
     std::int32_t code = 0;
     for (const float middle : kBetweenLevels) code += relative > middle ? 1 : 0;
-    codes[i] = code;
+    found[i] = code;
   }
-  const std::array<float, 16> scaled = scaled_levels(absmax);
-  for (std::size_t i = 0; i < codes.size(); ++i) values[i] = scaled[static_cast<std::size_t>(codes[i])];
+  for (std::int64_t i = 0; i < n; ++i) codes[i] = static_cast<std::uint8_t>(found[static_cast<std::size_t>(i)]);
+  return largest;
 }
 
 }  // namespace
@@ -171,13 +173,11 @@ std::uint64_t Nf4Absmax::forecast_bytes(std::int64_t n_blocks) {
 Nf4Matrix::Nf4Matrix(const RowSource& source) : shape_(source.shape()), codes_({ceil_div(shape_.size(), 2)}) {
   Buffer<float> absmax({ceil_div(shape_.size(), kNf4Block)});
   for_each_block(source, [&](std::int64_t at, const float* block, std::int64_t n) {
-    const float largest = largest_magnitude(block, n), inverse = inverse_of(largest);
-    absmax[at / kNf4Block] = largest;
-    std::uint8_t* const codes = codes_.data() + at / 2;
+    std::array<std::uint8_t, kNf4Block> codes{};  // an odd end has a 0 behind it
+    absmax[at / kNf4Block] = find_codes(block, n, codes.data());
     for (std::int64_t i = 0; i < n; i += 2) {
-      const int high = nearest_nf4_level(block[i] * inverse);
-      const int low = i + 1 < n ? nearest_nf4_level(block[i + 1] * inverse) : 0;
-      codes[i / 2] = static_cast<std::uint8_t>(high << 4 | low);
+      const auto pair = codes.begin() + i;
+      codes_[(at + i) / 2] = static_cast<std::uint8_t>(pair[0] << 4 | pair[1]);
     }
   });
   absmax_ = Nf4Absmax(absmax);
@@ -221,7 +221,12 @@ Nf4Rounding::Nf4Rounding(const RowSource& source) : columns_(source.shape()[1]) 
 
 void Nf4Rounding::apply(std::int64_t first, std::int64_t n, float* values) const {
   const std::int64_t begin = first * columns_ / kNf4Block, end = (first + n) * columns_ / kNf4Block;
-  for (std::int64_t block = begin; block < end; ++block, values += kNf4Block) round_block(values, absmax_[block]);
+  std::array<std::uint8_t, kNf4Block> codes{};
+  for (std::int64_t block = begin; block < end; ++block, values += kNf4Block) {
+    (void)find_codes(values, kNf4Block, codes.data());
+    const std::array<float, 16> scaled = scaled_levels(absmax_[block]);
+    for (std::size_t i = 0; i < codes.size(); ++i) values[i] = scaled[codes[i]];
+  }
 }
 
 }  // namespace faqsmith

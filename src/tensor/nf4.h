@@ -34,7 +34,9 @@ class Nf4Absmax {
   Nf4Absmax() = default;
   explicit Nf4Absmax(const Buffer<float>& absmax);  // [blocks]
   [[nodiscard]] float operator[](std::int64_t block) const;
-  [[nodiscard]] std::uint64_t bytes() const { return forecast_bytes(steps_.size()); }
+  [[nodiscard]] std::uint64_t bytes() const {
+    return static_cast<std::uint64_t>(steps_.size()) + sizeof(float) * static_cast<std::uint64_t>(scales_.size());
+  }
   [[nodiscard]] static std::uint64_t forecast_bytes(std::int64_t n_blocks);
   [[nodiscard]] float offset() const { return offset_; }
 
