@@ -180,9 +180,6 @@ void LlamaTrainGraph<T>::zero_gradients() {
 template <class T>
 void LlamaTrainGraph<T>::clear_gradients() {
   for (const TrainedTensor& tensor : trained_) fill_zero(tensor.grad);
-  for (LoraGroupGradients& g : lora_gradients_) {
-    if (!g.b_fused.empty()) fill_zero(g.b_fused.acc());
-  }
   stale_gradients_ = false;
 }
 

@@ -211,7 +211,6 @@ void plan_lora_gradients(Planner& planner, std::vector<LoraGroupGradients>& grad
     if (members.empty()) continue;
     const std::int64_t low = low_width(config, lora, layer, group);
     planner.make(gradients[i].a, {low, group_shape(config, group)[1]});
-    planner.make(gradients[i].b_fused, {group_shape(config, group)[0], low});
     if (lora.dora) planner.make(gradients[i].magnitude, {group_shape(config, group)[0]});
     gradients[i].b.resize(members.size());
     for (std::size_t j = 0; j < members.size(); ++j) {

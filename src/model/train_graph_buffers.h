@@ -101,9 +101,8 @@ struct FullGradients {
   std::vector<LayerGradients> layers;
 };
 struct LoraGroupGradients {
-  Buffer<float> a;        // [low_width, in]
-  Buffer<float> b_fused;  // [fused out, low_width]: of the product of all; only the diagonal blocks mean something
-  std::vector<Buffer<float>> b;  // each [out, rank]: those blocks
+  Buffer<float> a;               // [low_width, in]
+  std::vector<Buffer<float>> b;  // each [out, rank]
   Buffer<float> magnitude;       // [fused out]; only with DoRA
 };
 

@@ -92,18 +92,6 @@ void TrainGroup<T>::fuse_adapters() {
 }
 
 template <class T>
-void TrainGroup<T>::split_b_gradient() const {
-  for (std::size_t j = 0; j < members_.size(); ++j) {
-    Buffer<float>& b = gradients_->b[j];
-    const std::int64_t column = static_cast<std::int64_t>(j) * rank_;
-    for (std::int64_t o = 0; o < b.shape()[0]; ++o) {
-      std::copy_n(gradients_->b_fused.data() + (members_[j].place.column + o) * low_width_ + column, rank_,
-                  b.data() + o * rank_);
-    }
-  }
-}
-
-template <class T>
 Out<T> TrainGroup<T>::low_columns(Out<T> low) const {
   low.shape.dims[1] = low_width_;
   return low;
@@ -193,9 +181,15 @@ void TrainGroup<T>::adapter_gradients(GraphRunner& runner, In<T> dy, In<T> x, In
     magnitude_gradient(runner, dy, x, low, output_columns(scratch.unscaled), write);
     dy = output_columns(scratch.d_scaled);
   }
-  runner.go(GraphPart::LoraProducts,
-            MatmulWeightGrad<T>{.dy = dy, .x = low, .dw = gradients_->b_fused.acc(), .scale = scale_, .write = write});
-  split_b_gradient();
+  for (std::size_t j = 0; j < members_.size(); ++j) {
+    runner.go(GraphPart::LoraProducts, MatmulWeightGrad<T>{.dy = dy,
+                                                           .x = low,
+                                                           .dw = gradients_->b[j].acc(),
+                                                           .scale = scale_,
+                                                           .dy_column = members_[j].place.column,
+                                                           .x_column = static_cast<std::int64_t>(j) * rank_,
+                                                           .write = write});
+  }
   In<T> input = x;
   if (mask.p > 0) {
     const Out<T> dropped{scratch.dropped.data, x.shape};

@@ -2,9 +2,8 @@
 //   y = x W^T + b + scale * (drop(x) A^T) B^T,   dx = dy W + drop(scale * dy B A),   dA, dB or dW.
 // With DoRA y's columns (b apart) are multiplied by magnitude / ||W + scale B A||, a length that counts as constant.
 // Promise: with adapters only the rank-r product of the forward pass is kept, and W gets no gradient. The adapters of a
-// group are one product as well: their A stacked, their B on the diagonal of one matrix whose other blocks are zero.
-// That multiplies some zeros, but thin products of their own are slower (and oneDNN has no fast kernel for slices of
-// 16).
+// group are one product as well: their A stacked, their B on the diagonal of one matrix whose other blocks are zero
+// (passed over, or with AMX multiplied: thin products of their own are slower there).
 // W is packed in both orientations once, or, to save that memory, each time that it is read: decoded from the form in
 // which the model keeps it into memory that all groups share. The products are the same, bit for bit.
 #pragma once
@@ -84,7 +83,6 @@ class TrainGroup {
   [[nodiscard]] Buffer<float> bias_parts() const;
   void fuse_adapters();                                // masters -> a_fused_, b_fused_
   [[nodiscard]] Out<T> low_columns(Out<T> low) const;  // the scratch laid out for this group's width
-  void split_b_gradient() const;                       // the diagonal blocks of b_fused
   [[nodiscard]] bool dora() const { return !column_scale_.empty(); }
   void measure_rows();                                        // DoRA: column_scale_, inverse_norm_
   [[nodiscard]] Out<T> output_columns(Out<T> scratch) const;  // the same for the group's outputs

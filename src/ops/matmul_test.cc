@@ -187,6 +187,50 @@ TYPED_TEST(MatmulTest, BackwardOverVeryManyRowsOfTheWeightEqualsTheSum) {
   expect_near(to_double(y), want, kTolerance<T>, "sliced");
 }
 
+// Adapters of three linears, B on the diagonal: zero blocks are passed over, and again when other values are packed.
+TYPED_TEST(MatmulTest, BlocksOfZerosChangeNothing) {
+  using T = TypeParam;
+  Rng rng(17);
+  for (const std::int64_t rank : {5, 16, 32}) {
+    const std::int64_t widths[] = {70, 16, 33};
+    Buffer<float> w({70 + 16 + 33 + 40, 3 * rank});  // the last 40 rows have no adapter
+    w.zero();
+    PackedMatrix forward(kComputeOf<T>, w.in(), Product::Forward), backward(kComputeOf<T>, w.in(), Product::Backward);
+    for (const bool is_filled : {false, true}) {
+      std::int64_t row = 0;
+      for (std::int64_t j = 0; is_filled && j < 3; row += widths[j++]) {
+        for (std::int64_t i = 0; i < widths[j] * rank; ++i)
+          w[(row + i / rank) * 3 * rank + j * rank + i % rank] = static_cast<float>(rng.normal());
+      }
+      forward.repack(w.in());
+      backward.repack(w.in());
+      for (const PackedMatrix* packed : {&forward, &backward}) {
+        const Buffer<T> x = random_buffer<T>({21, packed->reads()}, rng);
+        Buffer<T> y = poisoned<T>({21, packed->writes()});
+        launch(this->cpu_, Matmul<T, T>{.x = x.in(), .w = packed, .y = y.out()});
+        expect_near(to_double(y), expected(x, 0, w, packed->product(), 1.0f), kTolerance<T>, "diagonal blocks");
+      }
+    }
+  }
+}
+
+TYPED_TEST(MatmulTest, ARowOfAThinProductDependsOnItselfAlone) {
+  using T = TypeParam;
+  Rng rng(18);
+  for (const auto& [out, in] : {std::pair<std::int64_t, std::int64_t>{48, 144}, {144, 48}}) {
+    const Buffer<float> w = random_buffer<float>({out, in}, rng);
+    const PackedMatrix packed(kComputeOf<T>, w.in(), Product::Forward);
+    const Buffer<T> x = random_buffer<T>({29, in}, rng);
+    const Buffer<T> together = product_with(x, packed);
+    for (std::int64_t i = 0; i < 29; ++i) {
+      Buffer<T> row({1, in});
+      std::copy_n(x.data() + i * in, in, row.data());
+      const Buffer<T> alone = product_with(row, packed);
+      for (std::int64_t j = 0; j < out; ++j) ASSERT_EQ(to_float(alone[j]), to_float(together[i * out + j]));
+    }
+  }
+}
+
 TYPED_TEST(MatmulTest, WeightGradientAddsScaledOuterProducts) {
   using T = TypeParam;
   Rng rng(14);
@@ -195,6 +239,11 @@ TYPED_TEST(MatmulTest, WeightGradientAddsScaledOuterProducts) {
                                    {130, 40, 24},
                                    {600, 64, 96},
                                    {33, 96, 70},
+                                   {301, 16, 100},
+                                   {301, 100, 16},
+                                   {520, 48, 576},
+                                   {257, 130, 5},
+                                   {64, 24, 33},
                                    {40, 3200, 64}}) {
     const std::int64_t dy_width = out + 21, x_width = in + 6;
     const Buffer<T> dy = random_buffer<T>({m, dy_width}, rng), x = random_buffer<T>({m, x_width}, rng);

@@ -8,6 +8,7 @@
 #include "ops/cpu/onednn.h"
 #include "ops/cpu/pack_bf16.h"
 #include "ops/cpu/packed_layout.h"
+#include "ops/cpu/thin_matmul.h"
 #include "ops/matmul.h"
 #include "sys/parallel.h"
 #include "tensor/buffer.h"
@@ -137,6 +138,7 @@ template <class T>
 void run(Cpu&, const MatmulWeightGrad<T>& op) {
   const std::vector<Slice<T>> slices = slices_of(op);
   if constexpr (sizeof(T) == 2) {
+    if (thin::suits_gradient(Compute::Bf16, op.dw.shape[0], op.dw.shape[1])) return thin::weight_gradient(op);
     if (add_packed(op, slices)) return;
   }
   for (const Slice<T>& slice : slices) add_directly(op, slice);

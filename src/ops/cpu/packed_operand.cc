@@ -176,6 +176,7 @@ PackedOperand::PackedOperand(Compute compute, Product product, std::int64_t out,
       layout_(onednn::packed_layout(type(), reads(), writes())) {
   understood_ = understand(layout_, blocking_);
   amx_blocks_ = compute == Compute::Bf16 && is_amx_blocking(blocking_) && pack_bf16::ready();
+  thin_ = understood_ && thin::suits(compute, reads(), writes(), blocking_);
 }
 
 void PackedOperand::pack(const StackedRows& w, std::int64_t first, float scale) {
@@ -201,6 +202,7 @@ void PackedOperand::pack(const StackedRows& w, std::int64_t first, float scale) 
     }
     if (amx_blocks_) pack_bf16::finish_blocks();
   });
+  if (thin_) groups_ = thin::nonzero_groups(compute_, reads(), writes(), blocking_, data_);
 }
 
 }  // namespace faqsmith

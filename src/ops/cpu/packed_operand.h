@@ -3,9 +3,11 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "ops/cpu/onednn.h"
 #include "ops/cpu/packed_layout.h"
+#include "ops/cpu/thin_matmul.h"
 #include "ops/matmul.h"
 #include "tensor/row_source.h"
 
@@ -37,6 +39,8 @@ class PackedOperand {
   [[nodiscard]] std::int64_t writes() const { return forward() ? out_ : in_; }
   [[nodiscard]] const dnnl::memory::desc& layout() const { return layout_; }
   [[nodiscard]] const void* data() const { return data_; }
+  [[nodiscard]] bool is_thin() const { return thin_; }  // for the kernels of thin_matmul.h
+  [[nodiscard]] thin::Panels panels() const { return thin::panels_of(compute_, writes(), blocking_, data_, groups_); }
   [[nodiscard]] std::int64_t bytes() const { return static_cast<std::int64_t>(layout_.get_size()); }
 
  private:
@@ -58,6 +62,8 @@ class PackedOperand {
   Blocking blocking_;
   bool understood_ = false;
   bool amx_blocks_ = false;  // blocks that pack_bf16 writes
+  bool thin_ = false;
+  std::vector<thin::PanelGroup> groups_;  // of a thin one, as it was packed last
   std::uint8_t* data_ = nullptr;
 };
 
