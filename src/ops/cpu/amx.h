@@ -1,11 +1,13 @@
 // Building blocks for kernels on Intel's AMX tiles (Intel architecture instruction set extensions reference, chapter
 // 3): products of bf16 tiles with float32 sums, and the data layouts that they read. Only for functions marked
-// AMX_CODE, after amx_ready().
+// AMX_CODE. What uses no tile instruction itself, but TileScope and multiply() alone, runs with AVX512-BF16 too: these
+// two then do without tiles. Everything else after ready().
 //   A tile: 16 rows x 32 bf16. B tile: 16 x 16 pairs, (row 2r, row 2r + 1) of a 32 x 16 block. C tile: 16 x 16 float.
 // Non-goal: shapes that are no multiples of 32; callers pad.
 #pragma once
 #if defined(__x86_64__)
 #include <cstdint>
+#include <cstring>
 
 #include "ops/cpu/avx512.h"
 
@@ -34,11 +36,15 @@ inline constexpr TileConfig kWholeTiles;
 inline constexpr TileConfig kHalfTiles{.row_bytes = {64, 64, 64, 64, 64, 32, 64, 64},
                                        .rows = {16, 16, 16, 16, 16, 16, 16, 8}};
 
-// The calling thread's tiles are configured while this lives.
+// The calling thread's tiles are configured while this lives; without AMX nothing.
 class TileScope {
  public:
-  AMX_CODE explicit TileScope(const TileConfig& config) { _tile_loadconfig(&config); }
-  AMX_CODE ~TileScope() { _tile_release(); }
+  AMX_CODE explicit TileScope(const TileConfig& config) {
+    if (ready()) _tile_loadconfig(&config);
+  }
+  AMX_CODE ~TileScope() {
+    if (ready()) _tile_release();
+  }
   TileScope(const TileScope&) = delete;
   TileScope& operator=(const TileScope&) = delete;
 };
@@ -61,9 +67,51 @@ struct Tiles {
   }
 };
 
+// multiply() without tiles: 8 rows x 32 columns in registers. m in blocks of 8.
+template <Sum sum>
+AVX512_INLINE void multiply_in_registers(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int64_t m, std::int64_t k,
+                                         std::int64_t n) {
+  constexpr int kRows = 8;
+  for (std::int64_t i = 0; i < m; i += kRows) {
+    for (std::int64_t j = 0; j < n / 16; j += 2) {
+      float* const to = c + i * ldc + j * 16;
+      __m512 sums[kRows][2];
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; ++half)
+          sums[r][half] = sum == Sum::Add ? _mm512_loadu_ps(to + r * ldc + half * 16) : _mm512_setzero_ps();
+      }
+      for (std::int64_t p = 0; p < k / 32; ++p) {
+        const char* const rows = static_cast<const char*>(a.at(i / 16, p)) + i % 16 * a.line;
+        const char* const left = static_cast<const char*>(b.at(p, j));
+        const char* const right = static_cast<const char*>(b.at(p, j + 1));
+        for (std::int64_t pair = 0; pair < 16; ++pair) {
+          const auto b0 = (__m512bh)_mm512_loadu_si512(left + pair * b.line);
+          const auto b1 = (__m512bh)_mm512_loadu_si512(right + pair * b.line);
+#pragma GCC unroll 8
+          for (int r = 0; r < kRows; ++r) {
+            std::int32_t two = 0;
+            std::memcpy(&two, rows + r * a.line + pair * 4, sizeof two);
+            const auto both = (__m512bh)_mm512_set1_epi32(two);
+            sums[r][0] = _mm512_dpbf16_ps(sums[r][0], both, b0);
+            sums[r][1] = _mm512_dpbf16_ps(sums[r][1], both, b1);
+          }
+        }
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; ++half) _mm512_storeu_ps(to + r * ldc + half * 16, sums[r][half]);
+      }
+    }
+  }
+}
+
 // c [m, n] (=, +=) a [m, k] b [k, n]: m and n in blocks of 32, k of 32; c row-major with ldc floats a row.
 template <Sum sum>
 AMX_INLINE void multiply(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int64_t m, std::int64_t k, std::int64_t n) {
+  if (!ready()) return multiply_in_registers<sum>(a, b, c, ldc, m, k, n);
   const std::int64_t line = ldc * 4;
   operands_written();
   for (std::int64_t i = 0; i < m / 16; i += 2) {
@@ -101,6 +149,7 @@ AMX_INLINE void multiply(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int6
 
 // The same for m = 16: few queries.
 AMX_INLINE void multiply_16(Tiles a, Tiles b, float* c, std::int64_t ldc, std::int64_t k, std::int64_t n) {
+  if (!ready()) return multiply_in_registers<Sum::Replace>(a, b, c, ldc, 16, k, n);
   operands_written();
   for (std::int64_t j = 0; j < n / 16; j += 2) {
     _tile_zero(0);

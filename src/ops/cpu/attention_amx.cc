@@ -10,7 +10,16 @@ namespace faqsmith::amx {
 
 bool can_attend(const Heads& heads) {
 #if defined(__x86_64__)
-  return heads.head_dim % 32 == 0 && heads.window == 0 && ready();
+  return heads.head_dim % 32 == 0 && heads.window == 0 && avx512::ready();
+#else
+  (void)heads;
+  return false;
+#endif
+}
+
+bool can_attend_cached(const Heads& heads) {
+#if defined(__x86_64__)
+  return can_attend(heads) && ready();
 #else
   (void)heads;
   return false;

@@ -1,4 +1,5 @@
-// Attention in bf16 on AMX tiles: the same result as the float32 blocks of attention.cc, several times faster.
+// Attention in bf16 over AMX tiles, or without AMX over the same layouts in AVX512-BF16: the same result as the float32
+// blocks of attention.cc, several times faster.
 // Probabilities and their gradients are rounded to bf16 before they are multiplied; sums are float32.
 #pragma once
 #include "ops/attention.h"
@@ -20,7 +21,10 @@ struct CacheHead {
   AttentionPath path;
 };
 
-[[nodiscard]] bool can_attend(const Heads& heads);  // AMX is there, head_dim is a multiple of 32, no window
+// Packed sequences: AMX or AVX512-BF16 is there, head_dim is a multiple of 32, no window.
+[[nodiscard]] bool can_attend(const Heads& heads);
+// A cache: the same, but only with AMX.
+[[nodiscard]] bool can_attend_cached(const Heads& heads);
 // Whether pages of this size hold tiles (see kv_tiles.h) instead of rows: with AMX, and with AVX512-BF16 alone.
 [[nodiscard]] bool pages_hold_tiles(const Heads& heads, std::int64_t page_rows);
 

@@ -224,7 +224,7 @@ void run(Cpu&, const CachedAttention<T>& op) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
     if constexpr (sizeof(T) == 2) {
       const amx::CacheHead item{work.run.begin, work.run.end, work.run.n_keys, work.kv_head, work.run.path};
-      if (tiles) return amx::can_attend(op.heads) ? amx::attend(op, item) : amx::attend_without_tiles(op, item);
+      if (tiles) return amx::can_attend_cached(op.heads) ? amx::attend(op, item) : amx::attend_without_tiles(op, item);
     }
     const Work<T>* const at = &work;
     with_best_isa([=](auto width) KERNEL_LAMBDA {
