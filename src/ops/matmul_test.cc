@@ -61,7 +61,8 @@ TYPED_TEST(MatmulTest, EqualsTheSumInDoubleForEveryShapeAndDirection) {
                                   {5, 3},
                                   {16, 576},
                                   {576, 16},
-                                  {200, 192}}) {
+                                  {200, 192},
+                                  {230, 208}}) {
       const Buffer<float> w = random_buffer<float>({out, in}, rng);
       const PackedMatrix packed(kComputeOf<T>, w.in(), product, 0.5f);
       for (const std::int64_t m : {1, 2, 7, 33, 70}) {
@@ -244,6 +245,8 @@ TYPED_TEST(MatmulTest, WeightGradientAddsScaledOuterProducts) {
                                    {520, 48, 576},
                                    {257, 130, 5},
                                    {64, 24, 33},
+                                   {70, 224, 200},
+                                   {600, 200, 230},
                                    {40, 3200, 64}}) {
     const std::int64_t dy_width = out + 21, x_width = in + 6;
     const Buffer<T> dy = random_buffer<T>({m, dy_width}, rng), x = random_buffer<T>({m, x_width}, rng);

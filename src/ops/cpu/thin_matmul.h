@@ -16,7 +16,7 @@ template <class T>
 inline constexpr std::int64_t kRows = sizeof(T) == 2 ? 8 : 12;  // of a tile
 constexpr std::int64_t kPanel = 16;                             // columns that are multiplied at once
 constexpr std::int64_t kPanels = 3;                             // side by side in a tile, at most
-constexpr std::int64_t kWidest = 96;  // of the narrow side: three linears' adapters of rank 32
+constexpr std::int64_t kWidest = 192;  // of the narrow side: three linears' adapters of rank 64
 
 // Neighbouring panels of a right operand whose elements outside steps [begin, end) are zero. A step is a row of the
 // operand, in bf16 two.
