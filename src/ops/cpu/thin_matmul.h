@@ -1,7 +1,7 @@
-// Products of which one side of the weight is narrow, as LoRA's factors are. oneDNN runs them at a quarter to a half of
-// its usual speed unless it has AMX; here a tile of 8 rows x 16 to 48 columns stays in registers. Parts of the weight
-// that are zero (an adapter of several linears has its B on a diagonal) are passed over. A row's result depends on that
-// row alone, whatever m is.
+// Products of which one side of the weight is narrow, as LoRA's factors are. Without AMX oneDNN takes twice the time for
+// them (bench/results.md); here a tile of 8 rows x 16 to 48 columns stays in registers. Parts of the weight that are
+// zero (a group of linears has its B on a diagonal) are passed over. A row's result depends on that row alone, whatever
+// m is.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -35,6 +35,7 @@ struct Panels {
 [[nodiscard]] bool suits(Compute compute, std::int64_t reads, std::int64_t writes, const Blocking& blocking);
 // The same for a gradient; in float32 oneDNN's are as fast.
 [[nodiscard]] bool suits_gradient(Compute compute, std::int64_t out, std::int64_t in);
+// What of a packed operand is not zero: again after each packing.
 [[nodiscard]] std::vector<PanelGroup> nonzero_groups(Compute compute, std::int64_t reads, std::int64_t writes,
                                                      const Blocking& blocking, const void* data);
 [[nodiscard]] Panels panels_of(Compute compute, std::int64_t writes, const Blocking& blocking, const void* data,
