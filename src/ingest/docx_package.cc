@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <zip.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
@@ -141,13 +142,14 @@ std::string DocxPackage::read(const std::string& part) const {
   if (zip_stat(archive, part.c_str(), 0, &stat) != 0) return {};
   const std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(archive, stat.index, 0), zip_fclose);
   if (!file) refuse_entry(part, fmt::format("cannot be read ({})", zip_strerror(archive)));
-  // Grows with what really comes: an announced size is no reason to take memory.
-  constexpr std::size_t kStep = 1 << 20;
+  // Grows with what really comes: an announced size is no reason to take memory. One byte more shows what is too long.
+  constexpr zip_uint64_t kStep = 1 << 20;
   std::string bytes;
   while (bytes.size() <= stat.size) {
     const std::size_t before = bytes.size();
-    bytes.resize(before + kStep);
-    const zip_int64_t n = zip_fread(file.get(), bytes.data() + before, kStep);
+    const zip_uint64_t step = std::min(kStep, stat.size - before + 1);
+    bytes.resize(before + step);
+    const zip_int64_t n = zip_fread(file.get(), bytes.data() + before, step);
     if (n < 0) refuse_entry(part, fmt::format("is damaged ({})", zip_file_strerror(file.get())));
     bytes.resize(before + static_cast<std::size_t>(n));
     if (n == 0) break;
