@@ -1,8 +1,8 @@
 #!/bin/bash
 # Builds the fuzz targets with Clang, makes the seeds and runs every target under AddressSanitizer and UBSan.
 #   run.sh short [SECONDS]   all targets share the seconds (60 unless told) of processor time: part of `make test`
-#   run.sh long [RUNS]       each target runs RUNS times in all (10,000,000 unless told), a minute each in turn, as many at a time as
-#                            JOBS says; stopped and started again, it goes on. build/fuzz/runs.log gets a line for each minute,
+#   run.sh long [RUNS]       each target runs RUNS times in all (10,000,000 unless told), four minutes each in turn, as many at a time as
+#                            JOBS says; stopped and started again, it goes on. build/fuzz/runs.log gets a line for each turn,
 #                            build/fuzz/counts the sums, to which those of ledger.tsv (earlier campaigns) are added.
 # FUZZ_TARGETS="gguf model" runs only these. A finding leaves its input in build/fuzz/findings and ends with exit code 1.
 set -euo pipefail
@@ -10,7 +10,7 @@ mode=${1:-short}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build/fuzz
 jobs=${JOBS:-$(nproc)}
-turn=60 # seconds
+turn=240 # seconds: each begins with the whole corpus again, which takes some
 cmake -S "$root/tests/fuzz" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ >/dev/null
 cmake --build "$build" -j "$jobs" -- --quiet
 mkdir -p "$build/findings" "$build/counts"
