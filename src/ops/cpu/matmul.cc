@@ -1,5 +1,5 @@
-// Products with packed weights. oneDNN multiplies, but for thin ones; a product that reads very many columns (dx of the LM head: the
-// vocabulary) is cut into slices of them, whose sums are float32: measured 2 x faster than one call.
+// Products with packed weights. oneDNN multiplies, but for thin ones; a product that reads very many columns (dx of the
+// LM head: the vocabulary) is cut into slices of them, whose sums are float32: measured 2 x faster than one call.
 #include "ops/matmul.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
-// Products of which one side of the weight is narrow, as LoRA's factors are. Without AMX oneDNN takes twice the time for
-// them (bench/results.md); here a tile of 8 rows x 16 to 48 columns stays in registers. Parts of the weight that are
-// zero (a group of linears has its B on a diagonal) are passed over. A row's result depends on that row alone, whatever
-// m is.
+// Products of which one side of the weight is narrow, as LoRA's factors are. Without AMX oneDNN takes twice the time
+// for them (bench/results.md); here a tile of 8 rows x 16 to 48 columns stays in registers. Parts of the weight that
+// are zero (a group of linears has its B on a diagonal) are passed over. A row's result depends on that row alone,
+// whatever m is.
 #pragma once
 #include <cstdint>
 #include <span>
