@@ -2,52 +2,54 @@
 #include "model/train_graph_buffers.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
+
+#include "ops/matmul.h"
 
 namespace faqsmith {
 namespace {
 
 constexpr LinearGroup kAllGroups[kGroups] = {LinearGroup::Qkv, LinearGroup::O, LinearGroup::GateUp, LinearGroup::Down};
 
-// What PackedMatrix holds for a [reads, writes] operand: whole blocks of 32 x 64, which matters for thin adapters.
-std::uint64_t packed_elements(std::int64_t reads, std::int64_t writes) {
-  constexpr std::int64_t kBlockRows = 32, kBlockColumns = 64;
-  const std::int64_t rows = (reads + kBlockRows - 1) / kBlockRows * kBlockRows;
-  return static_cast<std::uint64_t>(rows * ((writes + kBlockColumns - 1) / kBlockColumns * kBlockColumns));
-}
-
-std::uint64_t packed_bytes(std::int64_t reads, std::int64_t writes, std::size_t element) {
-  return allocated_bytes(static_cast<std::size_t>(packed_elements(reads, writes)) * element);
-}
-
-std::uint64_t both_orientations(const Shape& shape, std::size_t element) {
-  return packed_bytes(shape[1], shape[0], element) + packed_bytes(shape[0], shape[1], element);
+// W [out, in] packed for both products.
+std::uint64_t both_products(Compute compute, const Shape& shape) {
+  return packed_bytes(compute, Product::Forward, shape[0], shape[1]) +
+         packed_bytes(compute, Product::Backward, shape[0], shape[1]);
 }
 
 // Streamed: the largest operand of all, once.
-std::uint64_t all_packed_bytes(const LlamaConfig& config, FrozenBase base, std::size_t element) {
+std::uint64_t all_packed_bytes(Compute compute, const LlamaConfig& config, FrozenBase base) {
   const Shape head{config.vocab_size, config.hidden_size};
-  std::uint64_t layer = 0;
-  std::uint64_t largest = std::max(packed_bytes(head[0], head[1], element), packed_bytes(head[1], head[0], element));
-  for (const LinearGroup group : kAllGroups) {
-    const Shape shape = group_shape(config, group);
-    layer += both_orientations(shape, element);
-    largest = std::max({largest, packed_bytes(shape[0], shape[1], element), packed_bytes(shape[1], shape[0], element)});
-  }
+  std::uint64_t layer = 0, largest = 0;
+  const auto count = [&](const Shape& shape) {
+    for (const Product product : {Product::Forward, Product::Backward})
+      largest = std::max<std::uint64_t>(largest, packed_bytes(compute, product, shape[0], shape[1]));
+    return both_products(compute, shape);
+  };
+  for (const LinearGroup group : kAllGroups) layer += count(group_shape(config, group));
+  const std::uint64_t both_heads = count(head);
   if (base == FrozenBase::Streamed) return largest;
-  return static_cast<std::uint64_t>(config.n_layers) * layer + both_orientations(head, element);
+  return static_cast<std::uint64_t>(config.n_layers) * layer + both_heads;
 }
 
-// The adapters' packed copies and the float32 ones that those are made of.
-std::uint64_t adapter_bytes(const LlamaConfig& config, const LoraConfig& lora, std::size_t element) {
+// One group's adapters: their packed copies and the float32 ones that those are made of.
+std::uint64_t adapter_bytes(Compute compute, const Shape& group, std::int64_t low) {
+  return both_products(compute, {low, group[1]}) + both_products(compute, {group[0], low}) +
+         allocated_bytes(sizeof(float) * static_cast<std::size_t>(low * group[1])) +
+         allocated_bytes(sizeof(float) * static_cast<std::size_t>(group[0] * low));
+}
+
+std::uint64_t all_adapter_bytes(Compute compute, const LlamaConfig& config, const LoraConfig& lora) {
   std::uint64_t sum = 0;
+  std::map<std::pair<LinearGroup, std::int64_t>, std::uint64_t> known;  // layers mostly have the same
   for (std::int64_t layer = 0; layer < config.n_layers; ++layer) {
     for (const LinearGroup group : kAllGroups) {
-      const Shape shape = group_shape(config, group);
       const std::int64_t low = low_width(config, lora, layer, group);
       if (low == 0) continue;
-      sum += both_orientations({low, shape[1]}, element) + both_orientations({shape[0], low}, element) +
-             allocated_bytes(sizeof(float) * static_cast<std::size_t>(low * shape[1])) +
-             allocated_bytes(sizeof(float) * static_cast<std::size_t>(shape[0] * low));
+      const auto [place, is_new] = known.try_emplace({group, low});
+      if (is_new) place->second = adapter_bytes(compute, group_shape(config, group), low);
+      sum += place->second;
     }
   }
   return sum;
@@ -67,8 +69,8 @@ std::uint64_t forecast(const LlamaConfig& config, const LoraConfig* lora, const 
   } else {
     plan_full_gradients(planner, full, config);
   }
-  return planner.bytes() + all_packed_bytes(config, base, sizeof(T)) +
-         (lora ? adapter_bytes(config, *lora, sizeof(T)) : 0);
+  return planner.bytes() + all_packed_bytes(kComputeOf<T>, config, base) +
+         (lora ? all_adapter_bytes(kComputeOf<T>, config, *lora) : 0);
 }
 
 }  // namespace

@@ -71,6 +71,9 @@ class PackedMatrix {
   std::unique_ptr<Impl> impl_;
 };
 
+// What a PackedMatrix of [out, in] takes on this processor, without making one.
+[[nodiscard]] std::size_t packed_bytes(Compute compute, Product product, std::int64_t out, std::int64_t in);
+
 enum class Write { Replace, Add };
 
 // y (=, +=) x W^T, or x W for a weight packed with Product::Backward. T is the weight's compute type (float for F32,

@@ -65,6 +65,7 @@ TYPED_TEST(MatmulTest, EqualsTheSumInDoubleForEveryShapeAndDirection) {
                                   {230, 208}}) {
       const Buffer<float> w = random_buffer<float>({out, in}, rng);
       const PackedMatrix packed(kComputeOf<T>, w.in(), product, 0.5f);
+      EXPECT_EQ(packed.bytes(), packed_bytes(kComputeOf<T>, product, out, in));
       for (const std::int64_t m : {1, 2, 7, 33, 70}) {
         const Buffer<T> x = random_buffer<T>({m, packed.reads()}, rng);
         Buffer<float> y = poisoned<float>({m, packed.writes()});
@@ -176,6 +177,7 @@ TYPED_TEST(MatmulTest, BackwardOverVeryManyRowsOfTheWeightEqualsTheSum) {
   Rng rng(16);
   const Buffer<float> w = random_buffer<float>({9001, 16}, rng);
   const PackedMatrix packed(kComputeOf<T>, w.in(), Product::Backward);
+  EXPECT_EQ(packed.bytes(), packed_bytes(kComputeOf<T>, Product::Backward, 9001, 16));
   const Buffer<T> x = random_buffer<T>({3, 9003}, rng);
   Buffer<T> y = random_buffer<T>({3, 20}, rng);
   std::vector<double> want = to_double(y);

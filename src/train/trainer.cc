@@ -80,16 +80,17 @@ std::uint64_t looked_up_bytes(const TrainData& data) {
 
 void forecast_memory(const Cpu& cpu, const LlamaConfig& model, const GraphLimits& limits, const TrainOptions& o,
                      const StoredSizes& stored, std::uint64_t looked_up, TrainForecast& out) {
-  // oneDNN's kernels and scratch memory, packs and the buffers of checkpoints: measured.
-  constexpr std::uint64_t kBeside = std::uint64_t{14} << 20;
+  // oneDNN's kernels and scratch memory, packs and the buffers of checkpoints: measured. Without AMX it has no
+  // gradients of adapters to make room for.
+  constexpr std::uint64_t kBeside = std::uint64_t{14} << 20, kBesideThin = std::uint64_t{8} << 20;
   if (!trains_adapter(o.method)) {
     out.memory_bytes = kBeside + forecast_graph_bytes(cpu, model, nullptr, limits) +
                        3 * sum_over_tensors(model, float_bytes);  // masters and two moments
     return;
   }
   const std::uint64_t adapter = 3 * sizeof(float) * static_cast<std::uint64_t>(out.trained_parameters);
-  const std::uint64_t beside =
-      kBeside + strips_bytes(model) + adapter + (o.method == Method::Qlora ? nf4_bytes(model) : 0);
+  const std::uint64_t beside = (usable_isa() >= Isa::Amx ? kBeside : kBesideThin) + strips_bytes(model) + adapter +
+                               (o.method == Method::Qlora ? nf4_bytes(model) : 0);
   const auto with = [&](FrozenBase base) { return beside + forecast_graph_bytes(cpu, model, &o.lora, limits, base); };
   out.base = choose_base(o.base_memory, with(FrozenBase::Packed));
   out.memory_bytes = with(out.base);

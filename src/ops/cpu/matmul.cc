@@ -33,6 +33,33 @@ struct SliceMemory {
 
 }  // namespace
 
+namespace {
+
+std::vector<PackedOperand> slices_of(Compute compute, Product product, std::int64_t out, std::int64_t in) {
+  const bool is_sliced = product == Product::Backward && out > kMostReads;
+  const std::int64_t slice = is_sliced ? kSliceReads : out;
+  std::vector<PackedOperand> slices;
+  for (std::int64_t first = 0; first < out; first += slice)
+    slices.emplace_back(compute, product, std::min(slice, out - first), in);
+  return slices;
+}
+
+std::int64_t aligned_bytes(const PackedOperand& slice) {
+  return (slice.bytes() + 63) / 64 * 64;
+}
+
+std::int64_t all_bytes(const std::vector<PackedOperand>& slices) {
+  std::int64_t sum = 0;
+  for (const PackedOperand& slice : slices) sum += aligned_bytes(slice);
+  return sum;
+}
+
+}  // namespace
+
+std::size_t packed_bytes(Compute compute, Product product, std::int64_t out, std::int64_t in) {
+  return allocated_bytes(static_cast<std::size_t>(all_bytes(slices_of(compute, product, out, in))));
+}
+
 struct PackedMatrix::Impl {
   Compute compute = Compute::F32;
   Product product = Product::Forward;
@@ -45,8 +72,6 @@ struct PackedMatrix::Impl {
   [[nodiscard]] std::int64_t reads() const { return product == Product::Forward ? in : out; }
   [[nodiscard]] std::int64_t writes() const { return product == Product::Forward ? out : in; }
   Impl(Compute compute_used, std::span<const RowSource* const> parts, Product product_used);
-  [[nodiscard]] std::int64_t slice_bytes(const PackedOperand& slice) const { return (slice.bytes() + 63) / 64 * 64; }
-  [[nodiscard]] std::int64_t all_bytes() const;
   void place(std::uint8_t* memory);
 };
 
@@ -66,28 +91,19 @@ PackedMatrix::Impl::Impl(Compute compute_used, std::span<const RowSource* const>
     out += shape[0];
   }
   require(in > 0 && out > 0, "PackedMatrix: no side is empty");
-  const bool is_sliced = product == Product::Backward && out > kMostReads;
-  const std::int64_t slice = is_sliced ? kSliceReads : out;
-  for (std::int64_t first = 0; first < out; first += slice)
-    slices.emplace_back(compute, product, std::min(slice, out - first), in);
-}
-
-std::int64_t PackedMatrix::Impl::all_bytes() const {
-  std::int64_t sum = 0;
-  for (const PackedOperand& slice : slices) sum += slice_bytes(slice);
-  return sum;
+  slices = slices_of(compute, product, out, in);
 }
 
 void PackedMatrix::Impl::place(std::uint8_t* memory) {
   for (PackedOperand& slice : slices) {
     slice.place(memory);
-    memory += slice_bytes(slice);
+    memory += aligned_bytes(slice);
   }
 }
 
 PackedMatrix::PackedMatrix(Compute compute, std::span<const RowSource* const> parts, Product product, float scale)
     : impl_(std::make_unique<Impl>(compute, parts, product)) {
-  impl_->own = Buffer<std::uint8_t>({impl_->all_bytes()});
+  impl_->own = Buffer<std::uint8_t>({all_bytes(impl_->slices)});
   impl_->place(impl_->own.data());
   repack(parts, scale);
 }
@@ -104,9 +120,9 @@ PackedMatrix::PackedMatrix(Compute compute, std::span<const RowSource* const> pa
                            PackMemory& memory)
     : impl_(std::make_unique<Impl>(compute, parts, product)) {
   impl_->shared = &memory;
-  if (memory.memory_.size() < impl_->all_bytes()) {
+  if (memory.memory_.size() < all_bytes(impl_->slices)) {
     memory.memory_ = Buffer<std::uint8_t>();
-    memory.memory_ = Buffer<std::uint8_t>({impl_->all_bytes()});
+    memory.memory_ = Buffer<std::uint8_t>({all_bytes(impl_->slices)});
     memory.holder_ = nullptr;
   }
 }
