@@ -23,9 +23,13 @@ std::uint64_t all_packed_bytes(Compute compute, const LlamaConfig& config, Froze
   const Shape head{config.vocab_size, config.hidden_size};
   std::uint64_t layer = 0, largest = 0;
   const auto count = [&](const Shape& shape) {
-    for (const Product product : {Product::Forward, Product::Backward})
-      largest = std::max<std::uint64_t>(largest, packed_bytes(compute, product, shape[0], shape[1]));
-    return both_products(compute, shape);
+    std::uint64_t both = 0;
+    for (const Product product : {Product::Forward, Product::Backward}) {
+      const std::uint64_t bytes = packed_bytes(compute, product, shape[0], shape[1]);
+      largest = std::max(largest, bytes);
+      both += bytes;
+    }
+    return both;
   };
   for (const LinearGroup group : kAllGroups) layer += count(group_shape(config, group));
   const std::uint64_t both_heads = count(head);

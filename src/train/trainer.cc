@@ -80,8 +80,8 @@ std::uint64_t looked_up_bytes(const TrainData& data) {
 
 void forecast_memory(const Cpu& cpu, const LlamaConfig& model, const GraphLimits& limits, const TrainOptions& o,
                      const StoredSizes& stored, std::uint64_t looked_up, TrainForecast& out) {
-  // oneDNN's kernels and scratch memory, packs and the buffers of checkpoints: measured. Without AMX it has no
-  // gradients of adapters to make room for.
+  // oneDNN's kernels and scratch memory, packs and the buffers of checkpoints: measured. Adapters without
+  // AMX need less of oneDNN's.
   constexpr std::uint64_t kBeside = std::uint64_t{14} << 20, kBesideThin = std::uint64_t{8} << 20;
   if (!trains_adapter(o.method)) {
     out.memory_bytes = kBeside + forecast_graph_bytes(cpu, model, nullptr, limits) +

@@ -36,12 +36,6 @@ PanelGroup nonzero_steps(const T* panel, std::int64_t step, std::int64_t n_steps
   return range;
 }
 
-template <class T>
-const T* panel_at(const Panels& w, std::int64_t panel) {
-  const std::int64_t column = panel * kPanel;
-  return static_cast<const T*>(w.data) + column / w.strip * w.strip_stride + column % w.strip * kPair<T>;
-}
-
 }  // namespace
 
 bool suits(Compute compute, std::int64_t reads, std::int64_t writes, const Blocking& blocking) {
@@ -120,11 +114,9 @@ void multiply(const Matmul<T, Y>& op, const Panels& w) {
 
 namespace {
 
-// c [n_rows, columns <= 16] (=, +=) a b: row i of a begins at a[i], its steps a_step apart; a line of b is 16
-// floats.
+// c [n_rows, columns <= 16] (=, +=) a b: row i of a begins at a[i]; a line of b is 16 floats.
 struct Tile {
   const float* a[kRows<float>] = {};
-  std::int64_t a_step = 0;
   const float* b = nullptr;
   std::int64_t b_step = 0, begin = 0, end = 0;
   float* c = nullptr;
@@ -140,14 +132,14 @@ KERNEL_INLINE void some_rows(const Tile& t, std::int64_t first) {
   const float* a[rows];
 #pragma GCC unroll 12
   for (int i = 0; i < rows; ++i) a[i] = t.a[first + i];
-  const std::int64_t a_step = t.a_step, b_step = t.b_step;
+  const std::int64_t b_step = t.b_step;
   for (std::int64_t s = t.begin; s < t.end; ++s) {
     Vector line[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) line[v] = *reinterpret_cast<const Vector*>(t.b + s * b_step + v * lanes);
 #pragma GCC unroll 12
     for (int i = 0; i < rows; ++i) {
-      const float factor = a[i][s * a_step];
+      const float factor = a[i][s];
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) sum[i][v] += factor * line[v];
     }
@@ -181,7 +173,7 @@ KERNEL_INLINE void multiply_tile(const Tile& t) {
 
 void rows_times_panels(const RowsJob<float, float>& job, const Panels& w) {
   with_best_isa([=](auto width) KERNEL_LAMBDA {
-    Tile t{.a_step = 1, .b_step = w.step, .c_stride = job.y_stride, .n_rows = job.n_rows, .add = job.add};
+    Tile t{.b_step = w.step, .c_stride = job.y_stride, .n_rows = job.n_rows, .add = job.add};
     for (std::int64_t i = 0; i < kRows<float>; ++i) t.a[i] = job.x + std::min(i, job.n_rows - 1) * job.x_stride;
     for (const PanelGroup& group : w.groups) {
       t.begin = group.begin;

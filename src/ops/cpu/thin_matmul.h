@@ -1,7 +1,7 @@
-// Products of which one side of the weight is narrow, as LoRA's factors are. Without AMX oneDNN takes twice the time
-// for them (bench/results.md); here a tile of 8 rows x 16 to 48 columns stays in registers. Parts of the weight that
-// are zero (a group of linears has its B on a diagonal) are passed over. A row's result depends on that row alone,
-// whatever m is.
+// Products of which one side of the weight is narrow, as LoRA's factors are. Without AMX oneDNN takes half again to
+// twice the time for them (bench/results.md); here a tile of 8 rows x 16 to 48 columns stays in registers. Parts of the
+// weight that are zero (a group of linears has its B on a diagonal) are passed over. A row's result depends on that row
+// alone, whatever m is.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -64,6 +64,13 @@ void rows_times_panels(const RowsJob<bf16, float>& job, const Panels& w);
 // How bf16's elements pair: two rows of an operand interleave.
 template <class T>
 inline constexpr std::int64_t kPair = sizeof(T) == 2 ? 2 : 1;
+
+// Where the lines of 16 columns begin.
+template <class T>
+[[nodiscard]] inline const T* panel_at(const Panels& w, std::int64_t panel) {
+  const std::int64_t column = panel * kPanel;
+  return static_cast<const T*>(w.data) + column / w.strip * w.strip_stride + column % w.strip * kPair<T>;
+}
 
 [[nodiscard]] constexpr std::int64_t padded(std::int64_t n) {
   return (n + kPanel - 1) / kPanel * kPanel;

@@ -107,7 +107,7 @@ AVX512_CODE void multiply_rows(const RowsJob<bf16, Y>& job, const Panels& w) {
   for (std::int64_t i = 0; i < kRows<bf16>; ++i) t.a[i] = job.x + std::min(i, job.n_rows - 1) * job.x_stride;
   for (const PanelGroup& group : w.groups) {
     const std::int64_t column = group.first * kPanel;
-    t.b = static_cast<const bf16*>(w.data) + column / w.strip * w.strip_stride + column % w.strip * 2;
+    t.b = panel_at<bf16>(w, group.first);
     t.begin = group.begin;
     t.end = group.end;
     t.c = job.y + column;
