@@ -1,7 +1,8 @@
 // oneDNN chooses by rows which kernel runs. On AVX-512 all of them sum along the columns in one order, in float32 and
 // bf16 from 1 to 512 rows. With AMX they do not: of SmolLM2-135M's products only `down` differs, at 160, 200 and 300
-// rows; other shapes differ at 1 and 2 rows. The trial finds out on the processor at hand.
-// Products of quantised blocks promise it (ops/quant_matmul.h).
+// rows; other shapes differ at 1 and 2 rows. On AVX2 float32 rows go through in sixes, and of what is left over 1 to 3
+// sum in another order: so of 32 rows the last two differ from the others. The trials find out on the processor at
+// hand. Products of quantised blocks promise it (ops/quant_matmul.h).
 #include "infer/alike_rows.h"
 
 #include <algorithm>
@@ -33,17 +34,51 @@ bool rows_differ(Cpu& cpu, const PackedMatrix& w) {
   return false;
 }
 
+template <class T, class Y>
+bool places_differ(Cpu& cpu, const PackedMatrix& w, std::int64_t rows) {
+  const std::int64_t in = w.n_in(), out = w.n_out();
+  Rng rng(2);
+  Buffer<T> x({rows, in});
+  for (std::int64_t c = 0; c < in; ++c) x[c] = from_float<T>(2.0f * static_cast<float>(rng.uniform()) - 1.0f);
+  for (std::int64_t i = 1; i < rows; ++i) std::copy(x.data(), x.data() + in, x.data() + i * in);
+  Buffer<Y> y({rows, out});
+  launch(cpu, Matmul<T, Y>{.x = x.in(), .w = &w, .y = y.out()});
+  for (std::int64_t i = 1; i < rows; ++i) {
+    if (std::memcmp(y.data(), y.data() + i * out, static_cast<std::size_t>(out) * sizeof(Y)) != 0) return true;
+  }
+  return false;
+}
+
+// Whether `differ` holds of a packed one of the products, with results as float32 or as T.
+template <class T, class F>
+bool any_differ(std::span<const InferLinear* const> linears, F differ) {
+  return std::any_of(linears.begin(), linears.end(), [&](const InferLinear* linear) {
+    if (linear->is_quantised()) return false;
+    return differ(linear->packed(), 0.0f) || (!std::is_same_v<T, float> && differ(linear->packed(), T{}));
+  });
+}
+
 }  // namespace
 
 template <class T>
-RowTiles row_tiles_for(Cpu& cpu, const InferLinear& linear) {
-  if (linear.is_quantised()) return kTriedRows;
-  bool differ = rows_differ<T, float>(cpu, linear.packed());
-  if constexpr (!std::is_same_v<T, float>) differ = differ || rows_differ<T, T>(cpu, linear.packed());
-  return differ ? kPaddedTiles : kTriedRows;
+RowTiles row_tiles_for(Cpu& cpu, std::span<const InferLinear* const> linears) {
+  const bool differ =
+      any_differ<T>(linears, [&]<class Y>(const PackedMatrix& w, Y) { return rows_differ<T, Y>(cpu, w); });
+  return differ ? padded_tiles_for<T>(cpu, linears) : kTriedRows;
 }
-template RowTiles row_tiles_for<float>(Cpu&, const InferLinear&);
-template RowTiles row_tiles_for<bf16>(Cpu&, const InferLinear&);
+template RowTiles row_tiles_for<float>(Cpu&, std::span<const InferLinear* const>);
+template RowTiles row_tiles_for<bf16>(Cpu&, std::span<const InferLinear* const>);
+
+template <class T>
+RowTiles padded_tiles_for(Cpu& cpu, std::span<const InferLinear* const> linears) {
+  for (const std::int64_t rows : {32, 24}) {
+    if (!any_differ<T>(linears, [&]<class Y>(const PackedMatrix& w, Y) { return places_differ<T, Y>(cpu, w, rows); }))
+      return {.rows = rows, .padded = true};
+  }
+  return kSingleRows;
+}
+template RowTiles padded_tiles_for<float>(Cpu&, std::span<const InferLinear* const>);
+template RowTiles padded_tiles_for<bf16>(Cpu&, std::span<const InferLinear* const>);
 
 std::vector<RowRun> runs_of(std::span<const AttentionPath> paths, Compute compute) {
   constexpr std::size_t kManyRows = 20;  // tiles are faster from here on (docs/decisions/0013)

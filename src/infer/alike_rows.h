@@ -1,7 +1,7 @@
 // Products whose rows are the same bytes however many rows there are: a kernel may choose its order of summation by
 // their number. So rows go through in pieces of numbers that were tried; where one still does, in tiles of a fixed
-// number, the last one padded. And which kernel multiplies quantised blocks must not depend on the rows' number either,
-// but on what a row is: prompts come in many rows, replies in few.
+// number, the last one padded, in which a row's place makes no difference either. And which kernel multiplies quantised
+// blocks must not depend on the rows' number either, but on what a row is: prompts come in many rows, replies in few.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -18,12 +18,16 @@ struct RowTiles {
   bool padded = false;  // the last ones too are a whole tile: the memory of x and y goes on for it, and is overwritten
   bool operator==(const RowTiles&) const = default;
 };
-inline constexpr RowTiles kTriedRows{.rows = 128}, kPaddedTiles{.rows = 32, .padded = true};
+inline constexpr RowTiles kTriedRows{.rows = 128}, kSingleRows{.rows = 1};
 
-// Tries products with 1 to 128 random rows: kTriedRows if their rows never differ, else kPaddedTiles. In float32, where
-// every other order of summation shows, and in T, whose kernels may be others. Of blocks it is kTriedRows.
+// Tries these products with 1 to 128 random rows: kTriedRows if their rows never differ, else padded_tiles_for(). In
+// float32, where every other order of summation shows, and in T, whose kernels may be others. Blocks need no trial.
 template <class T>
-[[nodiscard]] RowTiles row_tiles_for(Cpu& cpu, const InferLinear& linear);
+[[nodiscard]] RowTiles row_tiles_for(Cpu& cpu, std::span<const InferLinear* const> linears);
+
+// The first of some sizes of which the products give the same row the same bytes at every place; else kSingleRows.
+template <class T>
+[[nodiscard]] RowTiles padded_tiles_for(Cpu& cpu, std::span<const InferLinear* const> linears);
 
 // Neighbouring rows that one kernel multiplies.
 struct RowRun {

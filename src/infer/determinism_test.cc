@@ -141,16 +141,20 @@ TEST_P(DeterminismTest, TilesMakeRowsAlike) {
     const WeightMatrix weight(std::move(w));
     const WeightMatrix* const parts[] = {&weight};
     const InferLinear linear(GetParam().compute, WeightForm::Packed, nullptr, parts);
-    Buffer<T> x({96, 96});
+    const InferLinear* const linears[] = {&linear};
+    const RowTiles padded = padded_tiles_for<T>(cpu, linears);
+    Buffer<T> x({192, 96});
     for (std::int64_t i = 0; i < x.size(); ++i) x[i] = from_float<T>(static_cast<float>(rng.normal()));
-    Buffer<T> whole({96, 40}), part({96, 40});
+    Buffer<T> whole({192, 40}), part({96, 40});
     const auto multiply = [&](std::int64_t first, std::int64_t m, Buffer<T>& y, RowTiles tiles) {
       multiply_alike<T, T>(cpu, linear, {x.data() + first * 96, {m, 96}}, {y.data(), {m, 40}}, tiles, {});
     };
-    multiply(0, 96, whole, kPaddedTiles);
-    for (const std::int64_t m : {1, 31, 32, 33, 64}) {
-      multiply(32, m, part, kPaddedTiles);
-      for (std::int64_t i = 0; i < m * 40; ++i) ASSERT_EQ(to_float(part[i]), to_float(whole[32 * 40 + i])) << m;
+    multiply(0, 144, whole, padded);
+    for (const std::int64_t m : {1, 23, 24, 31, 32, 33, 64}) {
+      for (const std::int64_t first : {0, 24, 30, 31, 47}) {  // other places of a tile
+        multiply(first, m, part, padded);
+        for (std::int64_t i = 0; i < m * 40; ++i) ASSERT_EQ(to_float(part[i]), to_float(whole[first * 40 + i])) << m;
+      }
     }
     multiply(0, 96, part, {});
     for (std::int64_t i = 0; i < 96 * 40; ++i) ASSERT_NEAR(to_float(part[i]), to_float(whole[i]), 0.3f);
@@ -169,10 +173,12 @@ TEST_P(DeterminismTest, RowsOfLargeProductsAreAlike) {
     const WeightMatrix weight(std::move(w));
     const WeightMatrix* const parts[] = {&weight};
     const InferLinear linear(GetParam().compute, GetParam().weights, nullptr, parts);
-    const RowTiles tiles = row_tiles_for<T>(cpu, linear);
-    Buffer<T> x({kMost, kIn});
+    const InferLinear* const linears[] = {&linear};
+    const RowTiles tiles = row_tiles_for<T>(cpu, linears);
+    constexpr std::int64_t kBeyond = 32;  // padded tiles read and write past the end
+    Buffer<T> x({kMost + kBeyond, kIn});
     for (std::int64_t i = 0; i < x.size(); ++i) x[i] = from_float<T>(static_cast<float>(rng.normal()));
-    Buffer<float> whole({kMost, kOut}), part({kMost, kOut});
+    Buffer<float> whole({kMost + kBeyond, kOut}), part({kMost + kBeyond, kOut});
     const auto multiply = [&](std::int64_t first, std::int64_t m, Buffer<float>& y) {
       const RowRun all{.first = 0, .n = m};
       multiply_alike<T, float>(cpu, linear, {x.data() + first * kIn, {m, kIn}}, {y.data(), {m, kOut}}, tiles,
@@ -180,7 +186,7 @@ TEST_P(DeterminismTest, RowsOfLargeProductsAreAlike) {
     };
     multiply(0, kMost, whole);
     for (const std::int64_t m : {1, 2, 20, 128, 129, 160, 200, 300}) {
-      const std::int64_t first = (kMost - m) / kPaddedTiles.rows * kPaddedTiles.rows;  // whole tiles fit behind it
+      const std::int64_t first = kMost - m;
       multiply(first, m, part);
       for (std::int64_t i = 0; i < m * kOut; ++i) ASSERT_EQ(part[i], whole[first * kOut + i]) << m << " rows";
     }

@@ -87,17 +87,17 @@ class Forward final : public ForwardPass {
  private:
   // By trial of each kind of product; layers have one shape.
   RowTiles choose_tiles() {
-    RowTiles tiles = row_tiles_for<T>(cpu_, head_);
+    std::vector<const InferLinear*> kinds = {&head_};
     for (auto linear : {&InferLayer::qkv, &InferLayer::o, &InferLayer::gate_up, &InferLayer::down}) {
       const auto packed = std::find_if(layers_.begin(), layers_.end(),
                                        [&](const InferLayer& layer) { return !(layer.*linear).is_quantised(); });
-      if (packed != layers_.end() && row_tiles_for<T>(cpu_, (*packed).*linear).padded) tiles = kPaddedTiles;
+      if (packed != layers_.end()) kinds.push_back(&((*packed).*linear));
     }
-    return tiles;
+    return row_tiles_for<T>(cpu_, kinds);
   }
   void allocate_buffers() {
-    const auto whole_tiles = [](std::int64_t rows) {
-      return (rows + kPaddedTiles.rows - 1) / kPaddedTiles.rows * kPaddedTiles.rows;
+    const auto whole_tiles = [&](std::int64_t rows) {
+      return tiles_.padded ? (rows + tiles_.rows - 1) / tiles_.rows * tiles_.rows : rows;
     };
     const std::int64_t m = whole_tiles(limits_.max_rows), m_logits = whole_tiles(limits_.max_logit_rows);
     residual_ = Buffer<float>({m, config_.hidden_size});
