@@ -11,8 +11,9 @@
 namespace faqsmith {
 
 // One sequence's pages for one layer: key j lies in pages[j / page_rows], each page page_rows * kv_width elements of T.
-// How the rows lie inside a page is KvAppend's own affair (on AMX they are tiles): share and copy whole pages only, and
-// fill a page from its first row on. A cache without paging has one page a sequence, as long as the sequence may get.
+// How they lie inside a page is KvAppend's own affair: share and copy whole pages only, and fill a page from its first
+// row on. page_rows is a multiple of kPageGranularity. A cache without paging has one page a sequence.
+constexpr std::int64_t kPageGranularity = 16;
 template <class T>
 struct KvPages {
   std::span<T* const> keys;
@@ -57,7 +58,7 @@ struct CachedAttention {
 template <class T>
 void validate_rows(const std::span<const CacheRow>& rows, const std::span<const KvPages<T>>& sequences,
                    std::int64_t page_rows) {
-  require(page_rows > 0, "KvPages: page_rows is positive");
+  require(page_rows > 0 && page_rows % kPageGranularity == 0, "KvPages: page_rows is a multiple of 16");
   for (const CacheRow& row : rows) {
     require(row.sequence >= 0 && row.sequence < static_cast<std::int64_t>(sequences.size()),
             "CacheRow: sequence exists");

@@ -26,11 +26,11 @@ bool can_attend_cached(const Heads& heads) {
 #endif
 }
 
-bool pages_hold_tiles(const Heads& heads, std::int64_t page_rows) {
+bool pages_hold_tiles(const Heads& heads) {
 #if defined(__x86_64__)
-  return page_rows % 16 == 0 && heads.head_dim % 32 == 0 && heads.window == 0 && avx512::ready();
+  return heads.head_dim % 32 == 0 && heads.window == 0 && avx512::ready();
 #else
-  (void)heads, (void)page_rows;
+  (void)heads;
   return false;
 #endif
 }

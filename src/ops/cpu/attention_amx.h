@@ -25,8 +25,8 @@ struct CacheHead {
 [[nodiscard]] bool can_attend(const Heads& heads);
 // A cache: the same, but only with AMX.
 [[nodiscard]] bool can_attend_cached(const Heads& heads);
-// Whether pages of this size hold tiles (see kv_tiles.h) instead of rows: with AMX, and with AVX512-BF16 alone.
-[[nodiscard]] bool pages_hold_tiles(const Heads& heads, std::int64_t page_rows);
+// Whether pages hold tiles (see kv_tiles.h): with AMX, and with AVX512-BF16 alone.
+[[nodiscard]] bool pages_hold_tiles(const Heads& heads);
 
 void attend(const Attention<bf16>& op, SequenceHead item);
 // Only if pages_hold_tiles(), attend() only with AMX.

@@ -1,6 +1,6 @@
 // Attention over the cache. Neighbouring rows of one sequence form a run; a run and key/value head is one piece of
-// work. A short run (decoding) reads each key and value once and multiplies it with all its queries; a long one (a
-// prompt) goes through float32 blocks as in attention.cc.
+// work. A short run (decoding) multiplies straight from the pages, whose layout is made for it (kv_groups.h); a long
+// one (a prompt) copies them to float32 blocks as in attention.cc.
 #include "ops/cached_attention.h"
 
 #include <cmath>
@@ -9,6 +9,7 @@
 #include "ops/cpu/attention_amx.h"
 #include "ops/cpu/block_gemm.h"
 #include "ops/cpu/kernel.h"
+#include "ops/cpu/kv_groups.h"
 #include "sys/parallel.h"
 
 namespace faqsmith {
@@ -63,23 +64,12 @@ struct Work {
   [[nodiscard]] std::int64_t n_keys() const { return run.n_keys - run.first_key; }
 };
 
-// Where the kv head's part of key (or value) j lies.
 template <class T>
-KERNEL_INLINE const T* row_in(const std::span<T* const>& pages, std::int64_t page_rows, std::int64_t j,
-                              std::int64_t width, std::int64_t column) {
-  return pages[static_cast<std::size_t>(j / page_rows)] + j % page_rows * width + column;
-}
-
-// Rows of one head lie kv_width apart, too far for the processor to guess: the row a page further on is fetched early.
-constexpr std::int64_t kRowsAhead = 16;
-template <class T>
-KERNEL_INLINE void fetch_row(const std::span<T* const>& pages, const Work<T>& work, std::int64_t j) {
-  if (j >= work.run.n_keys) return;
-  const std::int64_t dim = work.op.heads.head_dim;
-  const auto* const at =
-      reinterpret_cast<const char*>(row_in(pages, work.op.page_rows, j, work.op.heads.kv_width(), work.kv_head * dim));
-  for (std::int64_t byte = 0; byte < dim * static_cast<std::int64_t>(sizeof(T)); byte += 64)
-    __builtin_prefetch(at + byte);
+KvGroups<T> groups_of(const Work<T>& work) {
+  const KvPages<T>& pages =
+      work.op.sequences[static_cast<std::size_t>(work.op.rows[static_cast<std::size_t>(work.run.begin)].sequence)];
+  return {pages.keys.data(), pages.values.data(), work.op.page_rows, work.op.heads.head_dim,
+          work.kv_head * work.op.page_rows * work.op.heads.head_dim};
 }
 
 template <class T>
@@ -113,62 +103,64 @@ KERNEL_INLINE void store_output(const Work<T>& work, std::int64_t query, const f
   for (std::int64_t d = 0; d < work.op.heads.head_dim; ++d) store(out + d, o[d] * inverse);
 }
 
-template <class T>
-KERNEL_INLINE void short_run(const Work<T>& work, Scratch& scratch) {
-  const std::int64_t dim = work.op.heads.head_dim, width = work.op.heads.kv_width(), column = work.kv_head * dim;
-  const std::int64_t k0 = work.run.first_key, n = work.n_keys(), n_queries = work.n_queries(),
-                     dim_p = round_up(dim, kBlockColumns);
-  const KvPages<T>& pages =
-      work.op.sequences[static_cast<std::size_t>(work.op.rows[static_cast<std::size_t>(work.run.begin)].sequence)];
-  float* const q = scratch.take(n_queries * dim_p);
-  float* const s = scratch.take(n_queries * n);
-  float* const o = scratch.take(n_queries * dim_p);
-  float* const row = scratch.take(dim_p);
-  load_queries(work, 0, n_queries, q, dim_p);
-  for (std::int64_t j = 0; j < n; ++j) {
-    const T* __restrict key = row_in(pages.keys, work.op.page_rows, k0 + j, width, column);
-    fetch_row(pages.keys, work, k0 + j + kRowsAhead);
-    for (std::int64_t d = 0; d < dim; ++d) row[d] = load(key + d);
-    for (std::int64_t i = 0; i < n_queries; ++i) {
-      float sum = 0.0f;
-      for (std::int64_t d = 0; d < dim; ++d) sum += q[i * dim_p + d] * row[d];
-      s[i * n + j] = sum;
-    }
+// Groups that are fetched before they are read, keys and then values.
+constexpr std::int64_t kGroupsAhead = 4;
+
+// At most kShortQueries queries; head_dim is a multiple of kBlockColumns.
+constexpr std::int64_t kShortQueries = 8;
+template <class T, int lanes>
+KERNEL_INLINE void short_run(VectorWidth<lanes> width, const Work<T>& work, Scratch& scratch) {
+  const std::int64_t dim = work.op.heads.head_dim, m = work.n_queries(), m_p = round_up(m, kBlockRows);
+  const std::int64_t begin = work.run.first_key / kGroupRows, end = round_up(work.run.n_keys, kGroupRows) / kGroupRows,
+                     n_p = (end - begin) * kGroupRows;
+  const std::int64_t before = work.run.first_key - begin * kGroupRows;  // keys of the first group that nobody sees
+  const KvGroups<T> groups = groups_of(work);
+  float* const q = scratch.take(m_p * dim);
+  float* const s = scratch.take(m_p * n_p);
+  float* const o = scratch.take(m_p * dim);
+  load_queries(work, 0, m, q, dim);
+  std::fill(q + m * dim, q + m_p * dim, 0.0f);
+  std::fill(o, o + m_p * dim, 0.0f);
+  for (std::int64_t g = begin; g < end; ++g) {
+    const std::int64_t ahead = g + kGroupsAhead;
+    const T* const next = ahead < end ? groups.key(ahead) : groups.value(std::min(begin + ahead - end, end - 1));
+    block_gemm<BlockWrite::Replace>(width, {q, dim, 1}, groups.key(g), kGroupRows, s + (g - begin) * kGroupRows, n_p,
+                                    m_p, dim, kGroupRows, next);
   }
-  std::fill(o, o + n_queries * dim_p, 0.0f);
-  float inverse[kQueryRows];
-  for (std::int64_t i = 0; i < n_queries; ++i)
-    inverse[i] = softmax_row(s + i * n, work.first_key(i), work.end_key(i), n);
-  for (std::int64_t j = 0; j < n; ++j) {
-    const T* __restrict value = row_in(pages.values, work.op.page_rows, k0 + j, width, column);
-    fetch_row(pages.values, work, k0 + j + kRowsAhead);
-    for (std::int64_t i = 0; i < n_queries; ++i) {
-      const float p = s[i * n + j];
-      float* __restrict out = o + i * dim_p;
-      for (std::int64_t d = 0; d < dim; ++d) out[d] += p * load(value + d);
-    }
+  float inverse[kShortQueries];
+  for (std::int64_t i = 0; i < m; ++i)
+    inverse[i] = softmax_row(s + i * n_p, before + work.first_key(i), before + work.end_key(i), n_p);
+  for (std::int64_t g = begin; g < end; ++g) {
+    const std::int64_t seen =
+        std::min(kGroupRows, work.run.n_keys - g * kGroupRows);  // what follows is not written yet
+    block_gemm<BlockWrite::Add>(width, {s + (g - begin) * kGroupRows, n_p, 1}, groups.value(g), dim, o, dim, m_p, seen,
+                                dim, groups.value(std::min(g + kGroupsAhead, end - 1)));
   }
-  for (std::int64_t i = 0; i < n_queries; ++i) store_output(work, i, o + i * dim_p, inverse[i]);
+  for (std::int64_t i = 0; i < m; ++i) store_output(work, i, o + i * dim, inverse[i]);
 }
 
 template <class T, int lanes>
 KERNEL_INLINE void long_run(VectorWidth<lanes> width_tag, const Work<T>& work, Scratch& scratch) {
-  const std::int64_t dim = work.op.heads.head_dim, width = work.op.heads.kv_width(), column = work.kv_head * dim;
+  const std::int64_t dim = work.op.heads.head_dim;
   const std::int64_t k0 = work.run.first_key, n = work.n_keys(), n_p = round_up(n, kBlockColumns),
                      dim_p = round_up(dim, kBlockColumns);
-  const KvPages<T>& pages =
-      work.op.sequences[static_cast<std::size_t>(work.op.rows[static_cast<std::size_t>(work.run.begin)].sequence)];
+  const KvGroups<T> groups = groups_of(work);
   float* const k_t = scratch.take(dim * n_p);
   float* const v = scratch.take(n_p * dim_p);
   float* const q = scratch.take(kQueryRows * dim_p);
   float* const s = scratch.take(kQueryRows * n_p);
   float* const o = scratch.take(kQueryRows * dim_p);
-  for (std::int64_t j = 0; j < n; ++j) {
-    const T* __restrict key = row_in(pages.keys, work.op.page_rows, k0 + j, width, column);
-    const T* __restrict value = row_in(pages.values, work.op.page_rows, k0 + j, width, column);
-    for (std::int64_t d = 0; d < dim; ++d) k_t[d * n_p + j] = load(key + d);
-    for (std::int64_t d = 0; d < dim; ++d) v[j * dim_p + d] = load(value + d);
-    for (std::int64_t d = dim; d < dim_p; ++d) v[j * dim_p + d] = 0.0f;
+  for (std::int64_t j = 0; j < n;) {
+    const std::int64_t lane = (k0 + j) % kGroupRows, count = std::min(kGroupRows - lane, n - j);
+    const T* __restrict keys = groups.key((k0 + j) / kGroupRows) + lane;
+    const T* __restrict values = groups.value((k0 + j) / kGroupRows) + lane * dim;
+    for (std::int64_t d = 0; d < dim; ++d) {
+      for (std::int64_t i = 0; i < count; ++i) k_t[d * n_p + j + i] = load(keys + d * kGroupRows + i);
+    }
+    for (std::int64_t i = 0; i < count; ++i, ++j) {
+      for (std::int64_t d = 0; d < dim; ++d) v[j * dim_p + d] = load(values + i * dim + d);
+      for (std::int64_t d = dim; d < dim_p; ++d) v[j * dim_p + d] = 0.0f;
+    }
   }
   for (std::int64_t d = 0; d < dim; ++d) std::fill(k_t + d * n_p + n, k_t + (d + 1) * n_p, 0.0f);
   for (std::int64_t first = 0; first < work.n_queries(); first += kQueryRows) {
@@ -196,19 +188,22 @@ std::int64_t scratch_floats(std::int64_t n_keys, std::int64_t dim) {
 template <class T>
 void run(Cpu&, const KvAppend<T>& op) {
   if constexpr (sizeof(T) == 2) {
-    if (amx::pages_hold_tiles(op.heads, op.page_rows)) return amx::append(op);
+    if (amx::pages_hold_tiles(op.heads)) return amx::append(op);
   }
-  const std::int64_t width = op.heads.kv_width();
+  const std::int64_t dim = op.heads.head_dim;
   parallel_for(static_cast<std::int64_t>(op.rows.size()), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const CacheRow& row = op.rows[static_cast<std::size_t>(i)];
       const KvPages<T>& pages = op.sequences[static_cast<std::size_t>(row.sequence)];
-      const std::int64_t position = row.n_keys - 1;
+      const std::int64_t position = row.n_keys - 1, in_page = position % op.page_rows, lane = in_page % kGroupRows;
       const auto page = static_cast<std::size_t>(position / op.page_rows);
-      const std::int64_t at = position % op.page_rows * width;
-      const T* const k = op.qkv.data + i * op.qkv.shape[1] + op.heads.q_width();
-      std::copy(k, k + width, pages.keys[page] + at);
-      std::copy(k + width, k + 2 * width, pages.values[page] + at);
+      const T* k = op.qkv.data + i * op.qkv.shape[1] + op.heads.q_width();
+      for (std::int64_t head = 0; head < op.heads.n_kv_heads; ++head, k += dim) {
+        const std::int64_t group = (head * op.page_rows + in_page - lane) * dim;
+        for (std::int64_t d = 0; d < dim; ++d) pages.keys[page][group + d * kGroupRows + lane] = k[d];
+        const T* const v = k + op.heads.kv_width();
+        std::copy(v, v + dim, pages.values[page] + group + lane * dim);
+      }
     }
   });
 }
@@ -219,7 +214,7 @@ template <class T>
 void run(Cpu&, const CachedAttention<T>& op) {
   constexpr std::int64_t kRunRows = 128;
   const std::vector<Run> runs = find_runs(op.rows, op.heads, kRunRows);
-  [[maybe_unused]] const bool tiles = sizeof(T) == 2 && amx::pages_hold_tiles(op.heads, op.page_rows);
+  [[maybe_unused]] const bool tiles = sizeof(T) == 2 && amx::pages_hold_tiles(op.heads);
   parallel_each(static_cast<std::int64_t>(runs.size()) * op.heads.n_kv_heads, [&](std::int64_t index) {
     const Work<T> work{op, runs[static_cast<std::size_t>(index / op.heads.n_kv_heads)], index % op.heads.n_kv_heads};
     if constexpr (sizeof(T) == 2) {
@@ -229,8 +224,9 @@ void run(Cpu&, const CachedAttention<T>& op) {
     const Work<T>* const at = &work;
     with_best_isa([=](auto width) KERNEL_LAMBDA {
       Scratch scratch(scratch_floats(at->n_keys(), at->op.heads.head_dim));
-      if (at->n_queries() <= 8 && at->run.path != AttentionPath::Block) {
-        short_run(*at, scratch);
+      if (at->n_queries() <= kShortQueries && at->run.path != AttentionPath::Block &&
+          at->op.heads.head_dim % kBlockColumns == 0) {
+        short_run(width, *at, scratch);
       } else {
         long_run(width, *at, scratch);
       }

@@ -13,7 +13,6 @@ namespace {
 
 using kv_tiles::group_size;
 using kv_tiles::Groups;
-using kv_tiles::kGroupRows;
 using kv_tiles::prefetch_group;
 
 void append_key(const bf16* k, std::int64_t dim, std::int64_t lane, std::uint32_t* group) {

@@ -13,7 +13,6 @@ namespace faqsmith::amx {
 namespace {
 
 using kv_tiles::Groups;
-using kv_tiles::kGroupRows;
 
 constexpr int kQueriesAtOnce = 4;
 // Groups that are fetched before they are read. A line for each line that is read, and into the second cache: in
