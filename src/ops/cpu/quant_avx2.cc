@@ -1,5 +1,7 @@
-// Panels by vpmaddubsw: 8 rows at a time, four codes of each in a register. Products of pairs are added up in 16 bits
-// as far as the codes' width allows, then in 32. Codes of 8 bits would overflow there: their sign moves to x instead.
+// Panels by vpmaddubsw: four codes of 8 rows in a register, a panel's two halves side by side. Four values of x are
+// spread over a register for both, or broadcasts would be a third of the instructions. Products of pairs are added up
+// in 16 bits as far as the codes' width allows, then in 32. Codes of 8 bits would overflow there: their sign moves to
+// x.
 #include "ops/cpu/quant_layout.h"
 
 #if defined(__x86_64__)
@@ -13,7 +15,7 @@
 namespace faqsmith::quant {
 namespace {
 
-constexpr int kLanes = 8;  // rows of half a panel
+constexpr int kLanes = 8, kPanelHalves = 2;  // rows of half a panel
 
 AVX2_INLINE __m256i vector_at(const std::uint8_t* p, int i) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i * kVector));
@@ -52,21 +54,36 @@ AVX2_INLINE __m128i eight_bytes(const std::uint8_t* p) {
 
 template <Format f>
 struct Scales {
-  __m256 scale[f.groups()], min[f.groups()];  // min is added
+  __m256 scale[f.groups()][kPanelHalves], min[f.groups()][kPanelHalves];  // min is added
 };
 
+// groups: where the scales of a super-block's groups start, super: its own.
 template <Format f>
-AVX2_INLINE void load_group_scales(const std::uint8_t* groups, std::int64_t c, __m256 d, __m256 dmin, Scales<f>& out) {
+AVX2_INLINE void load_group_scales(const std::uint8_t* groups, std::int64_t c, const Scales<f>& super, Scales<f>& out) {
   for (int g = 0; g < f.groups(); ++g) {
-    const std::uint8_t* const at = groups + (c * f.groups() + g) * kPanelRows;
-    __m256i scale = f.signed_scale ? _mm256_cvtepi8_epi32(eight_bytes(at)) : _mm256_cvtepu8_epi32(eight_bytes(at));
-    if constexpr (f.has_min) {
-      const __m256i min = f.packed_scale ? _mm256_srli_epi32(scale, 4)
-                                         : _mm256_cvtepu8_epi32(eight_bytes(at + kSuperBlock / f.group * kPanelRows));
-      if (f.packed_scale) scale = _mm256_and_si256(scale, _mm256_set1_epi32(15));
-      out.min[g] = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(min));
+    for (int h = 0; h < kPanelHalves; ++h) {
+      const std::uint8_t* const at = groups + (c * f.groups() + g) * kPanelRows + h * kLanes;
+      __m256i scale = f.signed_scale ? _mm256_cvtepi8_epi32(eight_bytes(at)) : _mm256_cvtepu8_epi32(eight_bytes(at));
+      if constexpr (f.has_min) {
+        const __m256i min = f.packed_scale ? _mm256_srli_epi32(scale, 4)
+                                           : _mm256_cvtepu8_epi32(eight_bytes(at + kSuperBlock / f.group * kPanelRows));
+        if (f.packed_scale) scale = _mm256_and_si256(scale, _mm256_set1_epi32(15));
+        out.min[g][h] = _mm256_mul_ps(super.min[0][h], _mm256_cvtepi32_ps(min));
+      }
+      out.scale[g][h] = _mm256_mul_ps(super.scale[0][h], _mm256_cvtepi32_ps(scale));
     }
-    out.scale[g] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(scale));
+  }
+}
+
+// A block's own scales of both halves; of a super-block the minimum's is subtracted.
+template <Format f>
+AVX2_INLINE void load_block_scales(const std::uint8_t* scales, Scales<f>& out) {
+  for (int h = 0; h < kPanelHalves; ++h) {
+    out.scale[0][h] = halves_at(scales + h * kLanes * 2);
+    if constexpr (f.has_min) {
+      const __m256 min = halves_at(scales + kHalves + h * kLanes * 2);
+      out.min[0][h] = f.is_super ? _mm256_sub_ps(_mm256_setzero_ps(), min) : min;
+    }
   }
 }
 
@@ -76,89 +93,101 @@ AVX2_INLINE __m256i quad_of_x(const std::int8_t* p) {
   return _mm256_set1_epi32(quad);
 }
 
-// sum of code * x over quads [first, first + n) in 32 bits; for 8 bits of (code - 128) * x.
-template <Format f, int n>
-AVX2_INLINE __m256i dot_of(const __m256i* q, const std::int8_t* x) {
-  constexpr int together = pairs_in_16_bits(f.bits) < n ? pairs_in_16_bits(f.bits) : n;
-  __m256i sum = _mm256_setzero_si256();
-#pragma GCC unroll 8
-  for (int first = 0; first < n; first += together) {
-    __m256i pairs = _mm256_setzero_si256();
-    for (int j = first; j < first + together && j < n; ++j) {
-      __m256i left = q[j], right = quad_of_x(x + j * 4);
-      if constexpr (f.bits == 8) {
-        const __m256i w = _mm256_xor_si256(left, _mm256_set1_epi8(static_cast<char>(0x80)));
-        left = _mm256_abs_epi8(w);
-        right = _mm256_sign_epi8(right, w);
-      }
-      pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(left, right));
-    }
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+// Pairs of products of a quad of codes with one of x; of 8 bits of (code - 128) * x.
+template <Format f>
+AVX2_INLINE __m256i products(__m256i code, __m256i x) {
+  if constexpr (f.bits == 8) {
+    const __m256i w = _mm256_xor_si256(code, _mm256_set1_epi8(static_cast<char>(0x80)));
+    return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
   }
-  return sum;
+  return _mm256_maddubs_epi16(code, x);
+}
+
+// dots = sums of code * x over quads [first, first + n) of a chunk in 32 bits.
+template <Format f, int n, int n_rows>
+AVX2_INLINE void multiply_quads(const std::uint8_t* chunk, const std::int8_t* x, int first,
+                                __m256i (&dots)[n_rows][kPanelHalves]) {
+  constexpr int together = pairs_in_16_bits(f.bits) < n ? pairs_in_16_bits(f.bits) : n;
+  static_assert(n % together == 0);
+#pragma GCC unroll 8
+  for (int part = 0; part < n; part += together) {
+    __m256i pairs[n_rows][kPanelHalves];
+#pragma GCC unroll 8
+    for (int j = part; j < part + together; ++j) {
+      __m256i codes[kPanelHalves];
+      for (int h = 0; h < kPanelHalves; ++h) codes[h] = load_quad<f>(chunk + h * kLanes * 4, first + j);
+#pragma GCC unroll 4
+      for (int i = 0; i < n_rows; ++i) {
+        const __m256i quad = quad_of_x(x + i * kChunk + (first + j) * 4);
+        for (int h = 0; h < kPanelHalves; ++h) {
+          const __m256i product = products<f>(codes[h], quad);
+          pairs[i][h] = j == part ? product : _mm256_add_epi16(pairs[i][h], product);
+          asm("" : "+x"(pairs[i][h]));  // or GCC adds up in a tree, which needs more registers than there are
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < n_rows; ++i) {
+      for (int h = 0; h < kPanelHalves; ++h) {
+        const __m256i sum = _mm256_madd_epi16(pairs[i][h], _mm256_set1_epi16(1));
+        dots[i][h] = part == 0 ? sum : _mm256_add_epi32(dots[i][h], sum);
+      }
+    }
+  }
 }
 
 template <Format f, int n_rows>
 AVX2_INLINE void add_chunk(const std::uint8_t* chunk, const Scales<f>& s, const RowSlice& x, std::int64_t first,
-                           __m256 (&sums)[n_rows]) {
+                           __m256 (&sums)[n_rows][kPanelHalves]) {
   constexpr int n_groups = f.groups(), quads = 8 / n_groups;
-  __m256i q[kQuads];
-#pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) q[j] = load_quad<f>(chunk, j);
+#pragma GCC unroll 2
+  for (int g = 0; g < n_groups; ++g) {
+    __m256i dots[n_rows][kPanelHalves];
+    multiply_quads<f, quads>(chunk, x.codes + first * kChunk, g * quads, dots);
 #pragma GCC unroll 4
-  for (int n = 0; n < n_rows; ++n) {
-    const std::int64_t at = first + n;
-    for (int g = 0; g < n_groups; ++g) {
-      __m256i dot = dot_of<f, quads>(q + g * quads, x.codes + at * kChunk + g * quads * 4);
-      if (!f.has_min && f.bits != 8) {
-        const __m256i negated = _mm256_set1_epi32(x.negated_sums[at * n_groups + g]);
-        dot = _mm256_add_epi32(dot, _mm256_slli_epi32(negated, f.offset_log2));
-      }
-      const __m256 scale = _mm256_mul_ps(s.scale[g], _mm256_set1_ps(x.scales[at]));
-      sums[n] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), scale, sums[n]);
-      if constexpr (f.has_min)
-        sums[n] = _mm256_fmadd_ps(s.min[g], _mm256_set1_ps(x.scaled_sums[at * n_groups + g]), sums[n]);
-    }
-  }
-}
-
-// codes and scales are those of the half's first row.
-template <Format f, int n_rows>
-AVX2_INLINE void multiply_half(const std::uint8_t* codes, const std::uint8_t* scales, std::int64_t half,
-                               std::int64_t chunks, const RowSlice& x, float* y) {
-  __m256 sums[n_rows];
-#pragma GCC unroll 4
-  for (int n = 0; n < n_rows; ++n) sums[n] = _mm256_setzero_ps();
-  Scales<f> s;
-  codes += half * kLanes * 4;
-  const std::int64_t halves = half * kLanes * 2;
-  if constexpr (f.is_super) {
-    for (std::int64_t b = 0; b < chunks / kSuperChunks; ++b, scales += f.block_scales()) {
-      const __m256 d = halves_at(scales + halves);
-      const __m256 dmin =
-          f.has_min ? _mm256_sub_ps(_mm256_setzero_ps(), halves_at(scales + kHalves + halves)) : _mm256_setzero_ps();
-      const std::uint8_t* const groups = scales + (f.has_min ? 2 * kHalves : kHalves) + half * kLanes;
-      for (std::int64_t c = 0; c < kSuperChunks; ++c, codes += f.chunk_codes()) {
-        load_group_scales<f>(groups, c, d, dmin, s);
-        add_chunk<f, n_rows>(codes, s, x, (b * kSuperChunks + c) * x.stride, sums);
+    for (int i = 0; i < n_rows; ++i) {
+      const std::int64_t at = first + i;
+      for (int h = 0; h < kPanelHalves; ++h) {
+        __m256i dot = dots[i][h];
+        if (!f.has_min && f.bits != 8) {
+          const __m256i negated = _mm256_set1_epi32(x.negated_sums[at * n_groups + g]);
+          dot = _mm256_add_epi32(dot, _mm256_slli_epi32(negated, f.offset_log2));
+        }
+        const __m256 scale = _mm256_mul_ps(s.scale[g][h], _mm256_set1_ps(x.scales[at]));
+        sums[i][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), scale, sums[i][h]);
+        if constexpr (f.has_min)
+          sums[i][h] = _mm256_fmadd_ps(s.min[g][h], _mm256_set1_ps(x.scaled_sums[at * n_groups + g]), sums[i][h]);
       }
     }
-  } else {
-    for (std::int64_t c = 0; c < chunks; ++c, codes += f.chunk_codes(), scales += f.block_scales()) {
-      s.scale[0] = halves_at(scales + halves);
-      if constexpr (f.has_min) s.min[0] = halves_at(scales + kHalves + halves);
-      add_chunk<f, n_rows>(codes, s, x, c * x.stride, sums);
-    }
   }
-#pragma GCC unroll 4
-  for (int n = 0; n < n_rows; ++n) _mm256_storeu_ps(y + n * kPanelRows + half * kLanes, sums[n]);
 }
 
 template <Format f, int n_rows>
 AVX2_CODE void multiply_panel(const std::uint8_t* codes, const std::uint8_t* scales, std::int64_t chunks,
                               const RowSlice& x, float* y) {
-  for (std::int64_t half = 0; half < kPanelRows / kLanes; ++half)
-    multiply_half<f, n_rows>(codes, scales, half, chunks, x, y);
+  __m256 sums[n_rows][kPanelHalves];
+#pragma GCC unroll 4
+  for (int i = 0; i < n_rows; ++i) sums[i][0] = sums[i][1] = _mm256_setzero_ps();
+  Scales<f> s;
+  if constexpr (f.is_super) {
+    for (std::int64_t b = 0; b < chunks / kSuperChunks; ++b, scales += f.block_scales()) {
+      Scales<f> super;
+      load_block_scales<f>(scales, super);
+      for (std::int64_t c = 0; c < kSuperChunks; ++c, codes += f.chunk_codes()) {
+        load_group_scales<f>(scales + (f.has_min ? 2 * kHalves : kHalves), c, super, s);
+        add_chunk<f, n_rows>(codes, s, x, (b * kSuperChunks + c) * x.stride, sums);
+      }
+    }
+  } else {
+    for (std::int64_t c = 0; c < chunks; ++c, codes += f.chunk_codes(), scales += f.block_scales()) {
+      load_block_scales<f>(scales, s);
+      add_chunk<f, n_rows>(codes, s, x, c * x.stride, sums);
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < n_rows; ++i) {
+    for (int h = 0; h < kPanelHalves; ++h) _mm256_storeu_ps(y + i * kPanelRows + h * kLanes, sums[i][h]);
+  }
 }
 
 template <Format f>
