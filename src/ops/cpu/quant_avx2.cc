@@ -174,12 +174,14 @@ AVX2_CODE void multiply_panel(const std::uint8_t* codes, const std::uint8_t* sca
       Scales<f> super;
       load_block_scales<f>(scales, super);
       for (std::int64_t c = 0; c < kSuperChunks; ++c, codes += f.chunk_codes()) {
+        if (x.comes_first) fetch_ahead(codes, f.chunk_codes(), scales);
         load_group_scales<f>(scales + (f.has_min ? 2 * kHalves : kHalves), c, super, s);
         add_chunk<f, n_rows>(codes, s, x, (b * kSuperChunks + c) * x.stride, sums);
       }
     }
   } else {
     for (std::int64_t c = 0; c < chunks; ++c, codes += f.chunk_codes(), scales += f.block_scales()) {
+      if (x.comes_first) fetch_ahead(codes, f.chunk_codes(), scales);
       load_block_scales<f>(scales, s);
       add_chunk<f, n_rows>(codes, s, x, c * x.stride, sums);
     }

@@ -48,14 +48,6 @@ PANEL_INLINE __m512i bytes_at(const std::uint8_t* p) {
   return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 
-// The processor's own prefetch stops at a page's end and waits for a pattern after it; a panel is a page or two.
-constexpr std::int64_t kBytesAhead = 4096;
-PANEL_INLINE void fetch_ahead(const std::uint8_t* codes, std::int64_t n_codes, const std::uint8_t* scales) {
-  for (std::int64_t line = 0; line < n_codes; line += kVector)
-    _mm_prefetch(reinterpret_cast<const char*>(codes + kBytesAhead + line), _MM_HINT_T0);
-  _mm_prefetch(reinterpret_cast<const char*>(scales + kBytesAhead), _MM_HINT_T0);
-}
-
 template <Format f>
 struct Scales {
   __m512 scale[f.groups()], min[f.groups()];  // min is added

@@ -91,6 +91,14 @@ struct Part {
   [[nodiscard]] const std::uint8_t* panel(std::int64_t i) const { return data + i * panel_bytes; }
 };
 
+// The processor's own prefetch stops at a page's end and waits for a pattern after it; a panel is a page or two.
+constexpr std::int64_t kBytesAhead = 4096;
+inline __attribute__((always_inline)) void fetch_ahead(const std::uint8_t* codes, std::int64_t n_codes,
+                                                       const std::uint8_t* scales) {
+  for (std::int64_t line = 0; line < n_codes; line += kVector) __builtin_prefetch(codes + kBytesAhead + line);
+  __builtin_prefetch(scales + kBytesAhead);
+}
+
 // Memory that a thread keeps between calls; what it held may be lost.
 template <class T>
 void reserve(Buffer<T>& buffer, std::int64_t n) {
@@ -121,6 +129,7 @@ struct RowSlice {
   const std::int32_t* negated_sums;
   const float* scaled_sums;
   std::int64_t stride;
+  bool comes_first = false;  // of the rows that the panel is multiplied with: it may have to come from memory
 };
 
 // y[n][16] = the slice's n rows times one panel.

@@ -123,8 +123,12 @@ void multiply_panel(const Part& part, std::int64_t panel, const Ladder& ladder, 
     for (std::int64_t row = 0; row < size;) {
       while (ladder.rows[step] > size - row) ++step;
       const std::int64_t at = group * x.chunks + row;
-      const RowSlice slice{x.codes.data() + at * kChunk, x.scales.data() + at, x.negated_sums.data() + at * x.groups,
-                           x.scaled_sums.data() + at * x.groups, size};
+      const RowSlice slice{x.codes.data() + at * kChunk,
+                           x.scales.data() + at,
+                           x.negated_sums.data() + at * x.groups,
+                           x.scaled_sums.data() + at * x.groups,
+                           size,
+                           group + row == 0};
       ladder.kernels[step](codes, codes + part.scales_at, part.chunks, slice, sums);
       store_rows<kPanelRows>(sums, ladder.rows[step], n_columns,
                              y.data + (group + row) * y.shape[1] + part.first_row + column, y.shape[1]);
