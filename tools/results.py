@@ -3,7 +3,7 @@
 
     tools/results.py [PART...]      parts: demo people gates llama parity bench crash large readers fuzzing tests; default: all
 
-Only the sections of the named parts are replaced. "llama" needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and
+Only the sections of the named parts are replaced; demo, people and bench have one for each kind of processor. "llama" needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and
 FAQSMITH_LLAMA_EVALSET (their questions); without them it says so and leaves its section alone. On an idle machine."""
 import datetime
 import json
@@ -18,6 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "RESULTS.md"
 BINARY = "build/release/faqsmith"
 PARTS = ("demo", "people", "gates", "llama", "parity", "bench", "crash", "large", "readers", "fuzzing", "tests")
+PROCESSORS = {"amx": "AMX", "avx512_bf16": "AVX512-BF16", "avx2": "AVX2"}  # the fastest products that there are, best first
+BY_PROCESSOR = ("demo", "people", "bench")
 HEADER = """# Results
 
 What the claims of README.md rest on, written by `make results` (or `tools/results.py PART...`), each section by its own run.
@@ -42,11 +44,17 @@ def shell(command, **extra):
     return "\n".join(lines)
 
 
+def lscpu(pattern):
+    return re.findall(pattern, subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout)
+
+
+def processor():
+    return next(kind for kind in PROCESSORS if kind == "avx2" or lscpu(kind))
+
+
 def machine():
-    name = subprocess.run("lscpu | sed -n 's/^Model name: *//p'; lscpu | grep -o amx_bf16 | head -1", shell=True, capture_output=True,
-                          text=True, check=True).stdout.split("\n")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores of {name[0].strip()}{' with AMX' if name[1] else ''}, {memory:.0f} GiB"
+    return f"{os.cpu_count()} cores of {lscpu('Model name: *(.*)')[0]} with {PROCESSORS[processor()]}, {memory:.0f} GiB"
 
 
 def commit():
@@ -179,8 +187,12 @@ def main():
         command, body = made
         minutes = (time.time() - start) / 60
         stamp = f"`{command}` · {machine()} · commit {at} · {datetime.date.today()} · {minutes:.1f} min"
-        written = sections() | {part: f"## {part.capitalize()}\n{stamp}\n\n{body}"}
-        text = HEADER + "".join(f"\n<!-- {name} -->\n{written[name]}\n" for name in PARTS if name in written)
+        name, title = part, part.capitalize()
+        if part in BY_PROCESSOR:
+            name, title = f"{part}_{processor()}", f"{title} ({PROCESSORS[processor()]})"
+        written = sections() | {name: f"## {title}\n{stamp}\n\n{body}"}
+        names = [name for p in PARTS for name in ([f"{p}_{kind}" for kind in PROCESSORS] if p in BY_PROCESSOR else [p])]
+        text = HEADER + "".join(f"\n<!-- {name} -->\n{written[name]}\n" for name in names if name in written)
         TARGET.write_text(text, encoding="utf8")
 
 
