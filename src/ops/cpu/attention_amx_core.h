@@ -56,10 +56,7 @@ struct Query {
 
 // The pages of an item's sequence and head.
 inline kv_tiles::Groups groups_of(const CachedAttention<bf16>& op, CacheHead item) {
-  const std::int64_t dim = op.heads.head_dim;
-  const KvPages<bf16>& pages =
-      op.sequences[static_cast<std::size_t>(op.rows[static_cast<std::size_t>(item.begin)].sequence)];
-  return {{pages.keys.data(), pages.values.data(), op.page_rows, dim, item.kv_head * op.page_rows * dim}};
+  return {faqsmith::groups_of(op, item.begin, item.kv_head)};
 }
 
 // m queries of an item from the first-th on: query i is row i / group, head i % group of the kv head's group.

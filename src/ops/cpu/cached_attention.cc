@@ -65,14 +65,6 @@ struct Work {
 };
 
 template <class T>
-KvGroups<T> groups_of(const Work<T>& work) {
-  const KvPages<T>& pages =
-      work.op.sequences[static_cast<std::size_t>(work.op.rows[static_cast<std::size_t>(work.run.begin)].sequence)];
-  return {pages.keys.data(), pages.values.data(), work.op.page_rows, work.op.heads.head_dim,
-          work.kv_head * work.op.page_rows * work.op.heads.head_dim};
-}
-
-template <class T>
 KERNEL_INLINE void load_queries(const Work<T>& work, std::int64_t first, std::int64_t n, float* q, std::int64_t dim_p) {
   const std::int64_t dim = work.op.heads.head_dim;
   const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
@@ -114,7 +106,7 @@ KERNEL_INLINE void short_run(VectorWidth<lanes> width, const Work<T>& work, Scra
   const std::int64_t begin = work.run.first_key / kGroupRows, end = round_up(work.run.n_keys, kGroupRows) / kGroupRows,
                      n_p = (end - begin) * kGroupRows;
   const std::int64_t before = work.run.first_key - begin * kGroupRows;  // keys of the first group that nobody sees
-  const KvGroups<T> groups = groups_of(work);
+  const KvGroups<T> groups = groups_of(work.op, work.run.begin, work.kv_head);
   float* const q = scratch.take(m_p * dim);
   float* const s = scratch.take(m_p * n_p);
   float* const o = scratch.take(m_p * dim);
@@ -144,7 +136,7 @@ KERNEL_INLINE void long_run(VectorWidth<lanes> width_tag, const Work<T>& work, S
   const std::int64_t dim = work.op.heads.head_dim;
   const std::int64_t k0 = work.run.first_key, n = work.n_keys(), n_p = round_up(n, kBlockColumns),
                      dim_p = round_up(dim, kBlockColumns);
-  const KvGroups<T> groups = groups_of(work);
+  const KvGroups<T> groups = groups_of(work.op, work.run.begin, work.kv_head);
   float* const k_t = scratch.take(dim * n_p);
   float* const v = scratch.take(n_p * dim_p);
   float* const q = scratch.take(kQueryRows * dim_p);

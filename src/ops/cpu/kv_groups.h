@@ -28,4 +28,12 @@ struct KvGroups {
   }
 };
 
+// Of the sequence that a row of the batch belongs to.
+template <class T>
+KvGroups<T> groups_of(const CachedAttention<T>& op, std::int64_t row, std::int64_t kv_head) {
+  const KvPages<T>& pages = op.sequences[static_cast<std::size_t>(op.rows[static_cast<std::size_t>(row)].sequence)];
+  const std::int64_t dim = op.heads.head_dim;
+  return {pages.keys.data(), pages.values.data(), op.page_rows, dim, kv_head * op.page_rows * dim};
+}
+
 }  // namespace faqsmith
