@@ -42,9 +42,15 @@ std::string clip(const std::string& text, std::size_t columns) {
   return text;
 }
 
+// Units a second; 0 while nothing can be said.
+double rate_of(const BarState& bar) {
+  const double seconds = bar.elapsed_s - bar.first_s;
+  return seconds < 0.5 ? 0 : static_cast<double>(std::max<std::int64_t>(bar.done - bar.first_done, 0)) / seconds;
+}
+
 std::string rate_text(const BarState& bar) {
-  if (bar.elapsed_s < 0.5 || bar.done <= 0) return "";
-  const double rate = static_cast<double>(bar.done) / bar.elapsed_s;
+  const double rate = rate_of(bar);
+  if (rate <= 0) return "";
   return rate >= 1 ? fmt::format("{} {}/s", rate < 10 ? fmt::format("{:.1f}", rate) : human_count(rate), bar.unit)
                    : fmt::format("{:.1f} s/{}", 1 / rate,
                                  bar.unit.ends_with("s") ? bar.unit.substr(0, bar.unit.size() - 1) : bar.unit);
@@ -58,6 +64,7 @@ class BaseReporter : public Reporter {
     bar_ = BarState{std::string(what), std::string(unit), "", 0, total, 0};
     start_ = last_ = Clock::now();
     open_ = true;
+    reported_ = false;
     log(LogLevel::Info, fmt::format("begin: {} ({} {})", what, total, unit));
     on_begin();
   }
@@ -65,6 +72,11 @@ class BaseReporter : public Reporter {
     bar_.done = done;
     bar_.detail = detail;
     bar_.elapsed_s = seconds_since(start_);
+    if (!reported_) {
+      bar_.first_done = done;
+      bar_.first_s = bar_.elapsed_s;
+      reported_ = true;
+    }
     if (open_ && seconds_since(last_) >= interval_s()) {
       last_ = Clock::now();
       on_progress();
@@ -95,7 +107,7 @@ class BaseReporter : public Reporter {
 
   BarState bar_;
   Clock::time_point start_, last_;
-  bool open_ = false;
+  bool open_ = false, reported_ = false;
 
  private:
   Loudness loudness_;
@@ -199,9 +211,9 @@ class JsonReporter final : public BaseReporter {
 }  // namespace
 
 double remaining_s(const BarState& bar) {
-  if (bar.done <= 0 || bar.total <= 0 || bar.elapsed_s < 0.5) return -1;
-  return bar.elapsed_s * static_cast<double>(std::max<std::int64_t>(bar.total - bar.done, 0)) /
-         static_cast<double>(bar.done);
+  const double rate = rate_of(bar);
+  if (bar.total <= 0 || rate <= 0) return -1;
+  return static_cast<double>(std::max<std::int64_t>(bar.total - bar.done, 0)) / rate;
 }
 
 std::string draw_bar(const BarState& bar, std::size_t width) {

@@ -19,9 +19,12 @@ struct BarState {
   std::string what, unit, detail;
   std::int64_t done = 0, total = 0;
   double elapsed_s = 0;
+  // At the first report. What was done before, perhaps by an earlier process, tells nothing about the speed.
+  std::int64_t first_done = 0;
+  double first_s = 0;
 };
 [[nodiscard]] std::string draw_bar(const BarState& bar, std::size_t width);
-// Remaining seconds at the rate so far; negative while nothing can be said.
+// Remaining seconds at the rate since the first report; negative while nothing can be said.
 [[nodiscard]] double remaining_s(const BarState& bar);
 
 }  // namespace faqsmith
