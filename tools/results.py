@@ -3,7 +3,7 @@
 
     tools/results.py [PART...]      parts: demo people gates llama parity bench crash large readers fuzzing tests; default: all
 
-Only the sections of the named parts are replaced; demo, people and bench have one for each kind of processor. "llama" needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and
+Only the sections of the named parts are replaced; demo, people, parity and bench have one for each kind of processor. "llama" needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and
 FAQSMITH_LLAMA_EVALSET (their questions); without them it says so and leaves its section alone. On an idle machine."""
 import datetime
 import json
@@ -19,7 +19,7 @@ TARGET = ROOT / "docs" / "RESULTS.md"
 BINARY = "build/release/faqsmith"
 PARTS = ("demo", "people", "gates", "llama", "parity", "bench", "crash", "large", "readers", "fuzzing", "tests")
 PROCESSORS = {"amx": "AMX", "avx512_bf16": "AVX512-BF16", "avx2": "AVX2"}  # the fastest products that there are, best first
-BY_PROCESSOR = ("demo", "people", "bench")
+BY_PROCESSOR = ("demo", "people", "parity", "bench")
 HEADER = """# Results
 
 What the claims of README.md rest on, written by `make results` (or `tools/results.py PART...`), each section by its own run.
