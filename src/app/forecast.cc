@@ -27,7 +27,9 @@ constexpr double kPromptTokens = 34;        // of a training row: system turn, q
 constexpr double kLongQuestionTokens = 30;  // by which the longest question passes the mean one
 constexpr double kScoredTokens = 100;       // one likelihood: prompt and answer
 constexpr double kBaseAnswerTokens = 65, kTunedAnswerTokens = 45;  // one evaluated answer
-constexpr double kStartSeconds = 3;                                // loading a model, opening files
+// Tokens that a tuned model, packed, writes a second in evaluation, in tokens that training reads: what two demos took.
+constexpr double kTunedWritesBf16 = 2.0, kTunedWritesF32 = 0.8;
+constexpr double kStartSeconds = 3;  // loading a model, opening files
 constexpr double kSafety = 1.1;
 
 // How far a budget lowers what, in this order, by what each costs in quality (docs/decisions/0004): steps beyond 450
@@ -175,9 +177,11 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
       train_seconds(speed, training));
   const double candidates =
       candidates_for(student.n_parameters(), evaluate_options(config, workspace.folder()).candidates);
+  const double tuned_write = std::min(
+      speed.write, (detect_cpu().compute == Compute::Bf16 ? kTunedWritesBf16 : kTunedWritesF32) / speed.train.token_s);
   add("evaluate", fmt::format("{} questions to two models", human_count(counts.test_items)),
-      counts.test_items *
-          ((kBaseAnswerTokens + candidates * kTunedAnswerTokens) / speed.write + 2 * kScoredTokens / speed.read));
+      counts.test_items * (kBaseAnswerTokens / speed.write + candidates * kTunedAnswerTokens / tuned_write +
+                           2 * kScoredTokens / speed.read));
   // Evaluation holds both models: the base as it is loaded now, the tuned one packed, its table in float32.
   const ForwardMemory tuned = forecast_forward(student, detect_cpu().compute, {});
   const auto table = static_cast<std::uint64_t>(student.vocab_size * student.hidden_size) * sizeof(float);

@@ -61,10 +61,14 @@ class BaseReporter : public Reporter {
  public:
   explicit BaseReporter(Loudness loudness) : loudness_(loudness) {}
   void begin(std::string_view what, std::int64_t total, std::string_view unit) override {
-    bar_ = BarState{std::string(what), std::string(unit), "", 0, total, 0};
-    start_ = last_ = Clock::now();
-    open_ = true;
-    reported_ = false;
+    if (open_ && bar_.what == what) {  // the same work, planned anew
+      bar_.total = total;
+    } else {
+      bar_ = BarState{std::string(what), std::string(unit), "", 0, total, 0};
+      start_ = last_ = Clock::now();
+      open_ = true;
+      reported_ = false;
+    }
     log(LogLevel::Info, fmt::format("begin: {} ({} {})", what, total, unit));
     on_begin();
   }

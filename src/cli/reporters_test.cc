@@ -55,5 +55,20 @@ TEST(Reporter, CountsFromTheFirstReport) {
   EXPECT_EQ(shown.find("steps/s"), std::string::npos) << shown;
 }
 
+TEST(Reporter, GoesOnCountingWhenTheSameWorkIsPlannedAnew) {
+  testing::internal::CaptureStderr();
+  {
+    const auto reporter = line_reporter(Loudness::Normal);
+    reporter->begin("train", 200, "steps");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    reporter->begin("train", 100, "steps");
+    reporter->update(100, "");
+    reporter->end("100 steps");
+  }
+  const std::string shown = testing::internal::GetCapturedStderr();
+  EXPECT_NE(shown.find("train (100 steps) …"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("train: 100 steps (1s)"), std::string::npos) << shown;
+}
+
 }  // namespace
 }  // namespace faqsmith
