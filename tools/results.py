@@ -3,8 +3,9 @@
 
     tools/results.py [PART...]      parts: demo people gates llama parity bench crash large readers fuzzing tests; default: all
 
-Only the sections of the named parts are replaced; demo, people, parity and bench have one for each kind of processor. "llama" needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and
-FAQSMITH_LLAMA_EVALSET (their questions); without them it says so and leaves its section alone. On an idle machine."""
+Only the sections of the named parts are replaced; demo, people, parity and bench have one for each kind of processor. "llama"
+needs FAQSMITH_LLAMA_DOCS (the official Llama documents) and FAQSMITH_LLAMA_EVALSET (their questions); without them it says so
+and leaves its section alone. On an idle machine."""
 import datetime
 import json
 import os

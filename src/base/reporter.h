@@ -11,6 +11,7 @@ class Reporter {
  public:
   virtual ~Reporter() = default;
   // A bar opens: what it does ("generate questions"), how many units, the unit's name ("requests", "steps", "files").
+  // Once more with the same `what` before end(): the same work, planned anew; what was counted stays.
   virtual void begin(std::string_view what, std::int64_t total, std::string_view unit) = 0;
   // done: units finished so far. detail: a short text beside the bar, e.g. "loss 1.23, 1,450 tok/s".
   virtual void update(std::int64_t done, std::string_view detail) = 0;

@@ -1,7 +1,6 @@
 // Panels by vpmaddubsw: four codes of 8 rows in a register, a panel's two halves side by side. Four values of x are
-// spread over a register for both, or broadcasts would be a third of the instructions. Products of pairs are added up
-// in 16 bits as far as the codes' width allows, then in 32. Codes of 8 bits would overflow there: their sign moves to
-// x.
+// spread over a register for both. Products of pairs are added up in 16 bits as far as the codes' width allows, then in
+// 32. Codes of 8 bits would overflow there: their sign moves to x instead.
 #include "ops/cpu/quant_layout.h"
 
 #if defined(__x86_64__)
