@@ -5,6 +5,6 @@ set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
   "-O3;-fassociative-math;-fno-signed-zeros;-fno-trapping-math;-fno-math-errno;-ffp-contract=fast")
 # Loops over logits: without this the comparisons in them stay branches on AVX2, and the loop scalar. No sum is reordered.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/infer/logit_blocks.cc PROPERTIES COMPILE_OPTIONS "-fno-trapping-math")
-# Written with intrinsics, in versions for several numbers of rows that must agree bit by bit: their sums stay as written.
+# In versions for several numbers of rows that must agree bit by bit: their sums stay as written.
 set_property(SOURCE ${PROJECT_SOURCE_DIR}/src/ops/cpu/quant_avx2.cc ${PROJECT_SOURCE_DIR}/src/ops/cpu/quant_vnni.cc
-  APPEND PROPERTY COMPILE_OPTIONS "-fno-associative-math")
+  ${PROJECT_SOURCE_DIR}/src/ops/cpu/panel_matmul.cc APPEND PROPERTY COMPILE_OPTIONS "-fno-associative-math")

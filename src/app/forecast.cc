@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "app/shelf.h"
 #include "app/stage_options.h"
 #include "base/strings.h"
 #include "faq/prompts.h"
@@ -182,8 +183,8 @@ BuildForecast forecast_build(Workspace& workspace, const Config& config, LocalMo
   add("evaluate", fmt::format("{} questions to two models", human_count(counts.test_items)),
       counts.test_items * (kBaseAnswerTokens / speed.write + candidates * kTunedAnswerTokens / tuned_write +
                            2 * kScoredTokens / speed.read));
-  // Evaluation holds both models: the base as it is loaded now, the tuned one packed, its table in float32.
-  const ForwardMemory tuned = forecast_forward(student, detect_cpu().compute, {});
+  // Evaluation holds both models: the base as it is loaded now, the tuned one as floats, its table in float32.
+  const ForwardMemory tuned = forecast_forward(student, detect_cpu().compute, {}, engine_options(config).weights);
   const auto table = static_cast<std::uint64_t>(student.vocab_size * student.hidden_size) * sizeof(float);
   const std::uint64_t engines =
       teacher.engine().weight_bytes() + tuned.weights + table + EngineOptions{}.kv_cache_bytes / 2;

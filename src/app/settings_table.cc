@@ -24,8 +24,8 @@ constexpr Setting kSettings[] = {
      "same "
      "bits"},
     {"infer.weights", Choice, "blocks", 0, 0, "packed|blocks|quantised",
-     "How models answer: blocks: straight from a GGUF file's quantised blocks, other tensors in f32 or bf16; "
-     "quantised: those rounded to 8 bits too; packed: all weights in f32 or bf16"},
+     "How models answer: blocks: straight from a GGUF file's quantised blocks, other tensors in 16 bits; quantised: "
+     "those rounded to 8 bits; packed: all weights in bf16, or in f32 where the processor multiplies no bf16"},
     {"bot.max_tokens", Integer, "128", 8, 1024, "", "Longest answer that ask and chat give, in tokens"},
     {"bot.temperature", Number, "0", 0, 2, "", "Randomness of ask and chat; 0: always the likeliest token"},
     {"bot.min_p", Number, "0", 0, 1, "",

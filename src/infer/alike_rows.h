@@ -20,13 +20,12 @@ struct RowTiles {
 };
 inline constexpr RowTiles kTriedRows{.rows = 128}, kSingleRows{.rows = 1};
 
-// Tries these products with 1 to 128 random rows: kTriedRows if their rows never differ, else padded_tiles_for(). In
-// float32, where every other order of summation shows, and in T, whose kernels may be others. Blocks need no trial.
-template <class T>
+// Tries the packed ones of these products with 1 to 128 random rows: kTriedRows if their rows never differ, else
+// padded_tiles_for(). With results in float32, where every other order of summation shows, and in bf16, whose kernels
+// may be others. The other forms promise it and need no trial.
 [[nodiscard]] RowTiles row_tiles_for(Cpu& cpu, std::span<const InferLinear* const> linears);
 
 // The first of some sizes of which the products give the same row the same bytes at every place; else kSingleRows.
-template <class T>
 [[nodiscard]] RowTiles padded_tiles_for(Cpu& cpu, std::span<const InferLinear* const> linears);
 
 // Neighbouring rows that one kernel multiplies.
@@ -39,7 +38,7 @@ struct RowRun {
 // Best alone where compute is float32 or the processor has no tiles.
 [[nodiscard]] std::vector<RowRun> runs_of(std::span<const AttentionPath> paths, Compute compute);
 
-// Packed weights: a product a tile. Blocks: a product a run.
+// Packed weights: a product a tile. Blocks: a product a run. Panels: one product.
 template <class T, class Y>
 void multiply_alike(Cpu& cpu, const InferLinear& linear, In<T> x, Out<Y> y, RowTiles tiles,
                     std::span<const RowRun> runs);

@@ -1,4 +1,4 @@
-// Llama's layers over packed weights, written once for float and bf16.
+// Llama's layers, written once for float and bf16.
 #include "infer/forward.h"
 
 #include <algorithm>
@@ -90,10 +90,10 @@ class Forward final : public ForwardPass {
     std::vector<const InferLinear*> kinds = {&head_};
     for (auto linear : {&InferLayer::qkv, &InferLayer::o, &InferLayer::gate_up, &InferLayer::down}) {
       const auto packed = std::find_if(layers_.begin(), layers_.end(),
-                                       [&](const InferLayer& layer) { return !(layer.*linear).is_quantised(); });
+                                       [&](const InferLayer& layer) { return !(layer.*linear).packed().empty(); });
       if (packed != layers_.end()) kinds.push_back(&((*packed).*linear));
     }
-    return row_tiles_for<T>(cpu_, kinds);
+    return row_tiles_for(cpu_, kinds);
   }
   void allocate_buffers() {
     const auto whole_tiles = [&](std::int64_t rows) {
@@ -296,7 +296,8 @@ std::unique_ptr<ForwardPass> ForwardPass::create(const Cpu& cpu, Weights weights
   return std::make_unique<Forward<float>>(cpu, std::move(weights), limits, form);
 }
 
-ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const ForwardLimits& limits) {
+ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const ForwardLimits& limits,
+                               WeightForm form) {
   const std::size_t element = compute == Compute::Bf16 ? 2 : 4;
   const auto bytes = [&](std::int64_t n, std::size_t size) { return static_cast<std::size_t>(n) * size; };
   const std::int64_t table = config.vocab_size * config.hidden_size;
@@ -304,7 +305,7 @@ ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const
   const std::int64_t width =
       2 * config.hidden_size + 2 * config.q_size() + 2 * config.kv_size() + 3 * config.intermediate_size;
   ForwardMemory memory;
-  memory.weights = bytes(linears + table, element);
+  memory.weights = bytes(linears + table, form == WeightForm::Packed ? element : 2);
   memory.page = bytes(config.n_layers * 2 * limits.page_rows * config.kv_size(), element);
   memory.step_buffers = bytes(limits.max_rows * width, element) +
                         bytes(limits.max_rows * config.hidden_size, sizeof(float)) +

@@ -59,10 +59,12 @@ class ForwardPass {
   virtual void measure(StepTimes* times) = 0;  // adds up from here on; nullptr: no longer. Outlives its use
 };
 
-// Memory of inference for a forecast; the embedding table comes on top, as the model keeps it.
+// Memory of inference for a forecast, of weights that no file holds in blocks; the embedding table comes on top, as the
+// model keeps it.
 struct ForwardMemory {
   std::size_t weights = 0, page = 0, step_buffers = 0;
 };
-[[nodiscard]] ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const ForwardLimits& limits);
+[[nodiscard]] ForwardMemory forecast_forward(const LlamaConfig& config, Compute compute, const ForwardLimits& limits,
+                                             WeightForm form = WeightForm::Packed);
 
 }  // namespace faqsmith

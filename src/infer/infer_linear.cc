@@ -22,6 +22,16 @@ QuantMatrix as_stored(std::span<const WeightMatrix* const> parts, const std::sha
   return QuantMatrix(sources, parts[0]->shape()[1], arena);
 }
 
+// Values of 16 bits that the file has stay as they are.
+GgmlType panel_type(WeightForm form, std::span<const WeightMatrix* const> parts) {
+  const auto all_are = [&](GgmlType type) {
+    return std::all_of(parts.begin(), parts.end(), [=](const auto* part) { return part->stored_type() == type; });
+  };
+  if (all_are(GgmlType::BF16)) return GgmlType::BF16;
+  if (all_are(GgmlType::F16)) return GgmlType::F16;
+  return form == WeightForm::Packed ? GgmlType::F32 : GgmlType::BF16;
+}
+
 // The parts as float32, decoded where they are not; `decoded` owns what was.
 std::vector<In<float>> as_floats(std::span<const WeightMatrix* const> parts, std::vector<Buffer<float>>& decoded) {
   std::vector<In<float>> views;
@@ -46,8 +56,13 @@ InferLinear::InferLinear(Compute compute, WeightForm form, const std::shared_ptr
   if (form == WeightForm::Quantised && parts[0]->shape()[1] % kQ8Block == 0) {
     std::vector<Buffer<float>> decoded;
     blocks_ = QuantMatrix::from_float(as_floats(parts, decoded), arena);
+    return;
+  }
+  const std::vector<const RowSource*> rows(parts.begin(), parts.end());
+  if (compute == Compute::F32) {
+    panels_ = PanelMatrix(panel_type(form, parts), rows, arena);
   } else {
-    packed_ = PackedMatrix(compute, std::vector<const RowSource*>(parts.begin(), parts.end()), Product::Forward);
+    packed_ = PackedMatrix(compute, rows, Product::Forward);
   }
 }
 
@@ -55,6 +70,8 @@ template <class T, class Y>
 void InferLinear::multiply(Cpu& cpu, In<T> x, Out<Y> y, QuantKernel kernel) const {
   if (is_quantised()) {
     launch(cpu, QuantMatmul<T, Y>{.x = x, .w = &blocks_, .y = y, .kernel = kernel});
+  } else if constexpr (std::is_same_v<T, float>) {
+    launch(cpu, PanelMatmul{.x = x, .w = &panels_, .y = y});
   } else {
     launch(cpu, Matmul<T, Y>{.x = x, .w = &packed_, .y = y});
   }
@@ -70,13 +87,16 @@ template void InferLinear::multiply(Cpu&, In<bf16>, Out<bf16>, QuantKernel) cons
 template void InferLinear::multiply(Cpu&, In<bf16>, Out<float>, QuantKernel) const;
 
 std::int64_t InferLinear::n_in() const {
-  return is_quantised() ? blocks_.n_in() : packed_.n_in();
+  if (is_quantised()) return blocks_.n_in();
+  return packed_.empty() ? panels_.n_in() : packed_.n_in();
 }
 std::int64_t InferLinear::n_out() const {
-  return is_quantised() ? blocks_.n_out() : packed_.n_out();
+  if (is_quantised()) return blocks_.n_out();
+  return packed_.empty() ? panels_.n_out() : packed_.n_out();
 }
 std::size_t InferLinear::bytes() const {
-  return is_quantised() ? blocks_.bytes() : packed_.bytes();
+  if (is_quantised()) return blocks_.bytes();
+  return packed_.empty() ? panels_.bytes() : packed_.bytes();
 }
 
 }  // namespace faqsmith

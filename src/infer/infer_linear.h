@@ -1,4 +1,5 @@
-// A linear layer as inference keeps it: packed for matrix products in float32 or bf16, or in quantised blocks.
+// A linear layer as inference keeps it: in quantised blocks, or as floats, which are packed for products in bf16 or lie
+// in panels for those in float32.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -6,15 +7,16 @@
 
 #include "model/weight_matrix.h"
 #include "ops/matmul.h"
+#include "ops/panel_matmul.h"
 #include "ops/quant_matmul.h"
 
 namespace faqsmith {
 
 // What becomes of a model's matrices.
 enum class WeightForm {
-  Packed,     // all in the compute type: exact up to its rounding; tests, evaluation and export compare with it
-  Blocks,     // those that the file holds in quantised blocks stay in them, the others are packed
-  Quantised,  // as Blocks, and the others are rounded to Q8_0: half the bytes of bf16
+  Packed,     // all as floats of the compute type, exact up to its rounding: what tests and export compare with
+  Blocks,     // those that the file holds in quantised blocks stay in them, the others are floats of 16 bits
+  Quantised,  // as Blocks, but for floats, which are rounded to Q8_0
 };
 
 // Linears that read one input, as one product and, where the model has them, one bias.
@@ -33,10 +35,11 @@ class InferLinear {
   [[nodiscard]] std::int64_t n_out() const;  // of all parts together
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] bool is_quantised() const { return !blocks_.empty(); }
-  [[nodiscard]] const PackedMatrix& packed() const { return packed_; }  // empty if it is quantised
+  [[nodiscard]] const PackedMatrix& packed() const { return packed_; }  // empty in the other forms
 
  private:
   PackedMatrix packed_;
+  PanelMatrix panels_;
   QuantMatrix blocks_;
   Buffer<float> bias_;
 };

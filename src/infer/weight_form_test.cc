@@ -107,9 +107,18 @@ TEST_F(WeightFormTest, FloatsRoundedTo8BitsStayClose) {
                logits_of(random_weights(config, 8), WeightForm::Packed));
 }
 
-TEST_F(WeightFormTest, FloatsOfAFileArePackedUnlessAskedFor) {
-  EXPECT_EQ(logits_of(random_weights(config, 8), WeightForm::Blocks),
-            logits_of(random_weights(config, 8), WeightForm::Packed));
+TEST_F(WeightFormTest, FloatsAreRoundedTo16BitsAtMostUnlessAskedFor) {
+  const auto to_bf16 = [](Weights weights) {
+    for_each_tensor(weights, [](const std::string& name, Buffer<float>& tensor) {
+      for (std::int64_t i = 0; i < tensor.size() && name.find("norm") == std::string::npos; ++i)
+        tensor[i] = to_float(from_float<bf16>(tensor[i]));
+    });
+    return weights;
+  };
+  const std::vector<float> packed = logits_of(random_weights(config, 8), WeightForm::Packed);
+  expect_close(logits_of(random_weights(config, 8), WeightForm::Blocks), packed);
+  EXPECT_EQ(logits_of(to_bf16(random_weights(config, 8)), WeightForm::Blocks),
+            logits_of(to_bf16(random_weights(config, 8)), WeightForm::Packed));
 }
 
 TEST_F(WeightFormTest, WidthsWithoutWholeBlocksStayPacked) {

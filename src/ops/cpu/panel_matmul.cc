@@ -1,0 +1,194 @@
+// A thread's panels take the rows of x in blocks that stay in the second cache, a slice of the columns at a time: the
+// slice is widened into the first cache, and up to 12 rows of x are multiplied with it from registers.
+#include "ops/panel_matmul.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <vector>
+
+#include "ops/cpu/block_gemm.h"
+#include "ops/cpu/kernel.h"
+#include "sys/parallel.h"
+#include "tensor/quants.h"
+
+namespace faqsmith {
+namespace {
+
+constexpr std::int64_t kPanelRows = PanelMatrix::kPanelRows, kSliceColumns = PanelMatrix::kSliceColumns;
+constexpr std::int64_t kRowsInCache = 96;  // of x: 96 KB a slice
+
+// Slices start at whole lines of the cache: 16 values of 16 bits are half of one.
+constexpr std::int64_t even(std::int64_t columns) {
+  return (columns + 1) / 2 * 2;
+}
+
+// Columns of one panel as float32, 16 values each; `rows` rows of x with them.
+struct SliceJob {
+  const float* w = nullptr;
+  std::int64_t columns = 0;
+  const float* x = nullptr;
+  std::int64_t x_stride = 0;
+  float* y = nullptr;
+  std::int64_t y_stride = 0, outputs = kPanelRows;  // of 16; the last panel may have fewer
+  bool add = false;
+  const std::uint8_t* next = nullptr;  // the following panel's, of which each column fetches next_step bytes
+  std::int64_t next_step = 0;
+};
+
+template <int lanes, int rows>
+KERNEL_INLINE void multiply_rows(const SliceJob& job, std::int64_t first) {
+  using Vector = typename kernel_detail::VectorOf<lanes>::type;
+  constexpr int kVectors = static_cast<int>(kPanelRows) / lanes;
+  Vector sums[rows][kVectors] = {};
+  const float* const w = job.w;
+  const float* x[rows];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; ++i) x[i] = job.x + (first + i) * job.x_stride;
+  for (std::int64_t c = 0; c < job.columns; ++c) {
+    __builtin_prefetch(job.next + c * job.next_step, 0, 2);
+    Vector column[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) column[v] = *reinterpret_cast<const Vector*>(w + c * kPanelRows + v * lanes);
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; ++i) {
+      const float factor = x[i][c];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) sums[i][v] += factor * column[v];
+    }
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; ++i) {
+    float* const y = job.y + (first + i) * job.y_stride;
+    alignas(64) float values[kPanelRows];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) *reinterpret_cast<Vector*>(values + v * lanes) = sums[i][v];
+    for (std::int64_t o = 0; o < job.outputs; ++o) y[o] = job.add ? y[o] + values[o] : values[o];
+  }
+}
+
+// Any number of rows up to `most` by the kernel for exactly that number: each sums a row in the same order.
+template <int lanes, int most>
+KERNEL_INLINE void multiply_some(const SliceJob& job, std::int64_t first, std::int64_t n) {
+  if (n == most) return multiply_rows<lanes, most>(job, first);
+  if constexpr (most > 1) multiply_some<lanes, most - 1>(job, first, n);
+}
+
+template <int lanes>
+KERNEL_INLINE void multiply_slice(const SliceJob& job, std::int64_t n_rows) {
+  constexpr int kMost = lanes * 3 / 4;  // 12 vectors of sums
+  for (std::int64_t first = 0, groups = (n_rows + kMost - 1) / kMost; first < n_rows; --groups) {
+    const std::int64_t n = (n_rows - first + groups - 1) / groups;  // groups of like sizes
+    multiply_some<lanes, kMost>(job, first, n);
+    first += n;
+  }
+}
+
+using faqsmith::load;
+struct Half {
+  std::uint16_t bits;
+};
+KERNEL_INLINE float load(const Half* p) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(p->bits & 0x8000u) << 16, rest = (p->bits & 0x7fffu) << 13;
+  // The exponent's bias is 112 more. Below the normal numbers the implied one is taken off again.
+  constexpr std::uint32_t kOne = 1u << 23, kRebias = 112 * kOne;
+  const float tiny = std::bit_cast<float>(rest + kRebias + kOne) - std::bit_cast<float>(kRebias + kOne);
+  const std::uint32_t bits = rest < kOne ? std::bit_cast<std::uint32_t>(tiny) : rest + kRebias;
+  return std::bit_cast<float>(bits | sign);
+}
+
+template <class T>
+KERNEL_INLINE void widen(const T* from, std::int64_t n, float* __restrict to) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = load(from + i);
+}
+
+template <class T>
+void multiply_panels(const PanelMatmul& op, std::int64_t begin, std::int64_t end) {
+  with_best_isa([=](auto width) KERNEL_LAMBDA {
+    alignas(64) float values[kSliceColumns * kPanelRows];
+    const PanelMatrix& w = *op.w;
+    const std::int64_t in = w.n_in(), out = w.n_out(), m = op.x.shape[0];
+    SliceJob job{.w = values, .x_stride = in, .y_stride = out, .next_step = kPanelRows * sizeof(T)};
+    for (std::int64_t row = 0; row < m; row += kRowsInCache) {
+      for (std::int64_t column = 0; column < in; column += kSliceColumns) {
+        job.columns = std::min(kSliceColumns, in - column);
+        job.x = op.x.data + row * in + column;
+        job.add = column > 0;
+        for (std::int64_t panel = begin; panel < end; ++panel) {
+          widen(reinterpret_cast<const T*>(w.slice(panel, column)), job.columns * kPanelRows, values);
+          job.next = w.slice(panel, column) + even(job.columns) * kPanelRows * sizeof(T);
+          job.y = op.y.data + row * out + panel * kPanelRows;
+          job.outputs = std::min(kPanelRows, out - panel * kPanelRows);
+          multiply_slice<decltype(width)::kLanes>(job, std::min(kRowsInCache, m - row));
+        }
+      }
+    }
+  });
+}
+
+// Part of a row, to one lane of each column.
+void narrow(GgmlType type, const float* from, std::int64_t n, std::uint8_t* to) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (type == GgmlType::F32) {
+      std::memcpy(to + i * kPanelRows * 4, from + i, 4);
+    } else {
+      const std::uint16_t bits = type == GgmlType::F16 ? float_to_half(from[i]) : from_float<bf16>(from[i]).bits;
+      std::memcpy(to + i * kPanelRows * 2, &bits, 2);
+    }
+  }
+}
+
+}  // namespace
+
+PanelMatrix::PanelMatrix(GgmlType type, std::span<const RowSource* const> parts, std::shared_ptr<Arena> arena)
+    : type_(type), element_bytes_(type == GgmlType::F32 ? 4 : 2) {
+  require(type == GgmlType::F32 || type == GgmlType::BF16 || type == GgmlType::F16, "PanelMatrix: a float type");
+  require(!parts.empty() && parts[0]->shape().rank == 2, "PanelMatrix: parts are [out_i, in]");
+  in_ = parts[0]->shape()[1];
+  for (const RowSource* part : parts) {
+    require(part->shape().rank == 2 && part->shape()[1] == in_, "PanelMatrix: parts have the same number of columns");
+    out_ += part->shape()[0];
+  }
+  arena_ = arena ? std::move(arena) : std::make_shared<Arena>(0);
+  data_ = arena_->take(bytes());
+  std::int64_t first = 0;  // of the part, in the stacked matrix
+  for (const RowSource* part : parts) {
+    const std::int64_t n = part->shape()[0];
+    parallel_for(n, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<float> values(static_cast<std::size_t>(in_));
+      for (std::int64_t r = begin; r < end; ++r) {
+        part->decode_rows(r, 1, values.data());
+        const std::int64_t row = first + r;
+        for (std::int64_t column = 0; column < in_; column += kSliceColumns) {
+          std::uint8_t* const at = data_ + offset(row / kPanelRows, column) + row % kPanelRows * element_bytes_;
+          narrow(type_, values.data() + column, std::min(kSliceColumns, in_ - column), at);
+        }
+      }
+    });
+    first += n;
+  }
+}
+
+std::size_t PanelMatrix::bytes() const {
+  return static_cast<std::size_t>(n_panels() * kPanelRows * even(in_) * element_bytes_);
+}
+
+std::int64_t PanelMatrix::offset(std::int64_t panel, std::int64_t column) const {
+  const std::int64_t columns = even(std::min(kSliceColumns, in_ - column));
+  return (n_panels() * column + panel * columns) * kPanelRows * element_bytes_;
+}
+
+void run(Cpu&, const PanelMatmul& op) {
+  parallel_for(op.w->n_panels(), [&](std::int64_t begin, std::int64_t end) {
+    switch (op.w->type()) {
+      case GgmlType::F32:
+        return multiply_panels<float>(op, begin, end);
+      case GgmlType::BF16:
+        return multiply_panels<bf16>(op, begin, end);
+      default:
+        return multiply_panels<Half>(op, begin, end);
+    }
+  });
+}
+
+}  // namespace faqsmith
