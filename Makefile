@@ -3,11 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 JOBS ?= $(shell nproc)
 RELEASE := build/release
-DEBUG := build/debug
 BINARY := $(RELEASE)/faqsmith
 PREFIX ?= /usr/local
 STARTED := $(shell date +%s)
-SANITIZED := base_test sys_test store_test text_test tensor_test formats_test ingest_test
 
 .PHONY: help demo test build install lint format parity bench results crash fuzz seven-b clean deps test-deps model
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "faq/prompts.h"
 #include "sys/file.h"
@@ -35,7 +36,7 @@ TrainData read_pairs(const fs::path& path, const ChatTemplate& chat) {
   const std::string text = read_file(path);
   for (const std::string_view line : split(text, '\n')) {
     if (trim(line).empty()) continue;
-    const auto row = nlohmann::json::parse(line);
+    const auto row = parse_json(line);
     std::vector<Message> messages = bot_messages("the Debian system", row.at("question").get<std::string>());
     messages.push_back({Role::Assistant, row.at("answer").get<std::string>()});
     RenderedChat rendered = chat.render(messages);

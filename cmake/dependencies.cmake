@@ -18,7 +18,7 @@ pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 find_library(CMARK_GFM cmark-gfm REQUIRED)
 find_library(CMARK_GFM_EXTENSIONS cmark-gfm-extensions REQUIRED)
 
-set(FAQSMITH_LIBS_base spdlog::spdlog OpenSSL::Crypto PkgConfig::xxhash)
+set(FAQSMITH_LIBS_base spdlog::spdlog OpenSSL::Crypto PkgConfig::xxhash nlohmann_json::nlohmann_json)
 set(FAQSMITH_LIBS_sys Threads::Threads PkgConfig::seccomp)
 set(FAQSMITH_LIBS_store SQLite::SQLite3 nlohmann_json::nlohmann_json)
 set(FAQSMITH_LIBS_text ICU::uc ICU::i18n)

@@ -31,7 +31,7 @@ if(FAQSMITH_TESTS)
 endif()
 
 # Folders whose own code decides and writes but does not compute: -O3 of it costs a quarter of its compile time for nothing.
-set(FAQSMITH_ORGANISING_FOLDERS app cli)
+set(FAQSMITH_ORGANISING_FOLDERS store llm stages app cli)
 
 function(faqsmith_add_folder folder)
   set(deps ${ARGN})

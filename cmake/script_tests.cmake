@@ -5,6 +5,7 @@ foreach(helper ${helpers})
   get_filename_component(name ${helper} NAME_WE)
   add_executable(${name} ${helper})
   target_link_libraries(${name} PRIVATE faqsmith_infer faqsmith_ingest nlohmann_json::nlohmann_json)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
 endforeach()
 
 # A library that scripts preload into the binary: FAQSMITH_HELPERS/libio_faults.so.

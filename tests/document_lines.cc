@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "ingest/reader.h"
 
 namespace {
@@ -40,9 +41,9 @@ json read(const faqsmith::fs::path& path) {
 int main() {
   for (std::string path; std::getline(std::cin, path);) {
     try {
-      std::cout << read(path).dump() << '\n';
+      std::cout << faqsmith::json_text(read(path)) << '\n';
     } catch (const faqsmith::Error& e) {
-      std::cout << json{{"error", e.what()}, {"hint", e.hint()}}.dump() << '\n';
+      std::cout << faqsmith::json_text(json{{"error", e.what()}, {"hint", e.hint()}}) << '\n';
     }
   }
 }

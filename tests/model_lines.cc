@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "model/lora.h"
 #include "model/tokenizer_files.h"
 #include "model/weights.h"
@@ -53,13 +54,13 @@ json refusal(const json& line) {
 
 int main() {
   for (std::string text; std::getline(std::cin, text);) {
-    const json line = json::parse(text);
+    const json line = faqsmith::parse_json(text);
     std::ofstream("/proc/self/clear_refs") << "5";  // the high-water mark begins anew
     const std::int64_t before = memory("VmRSS:");
     const auto begin = std::chrono::steady_clock::now();
     json answer = refusal(line);
     answer["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     answer["growth"] = memory("VmHWM:") - before;
-    std::cout << answer.dump(-1, ' ', false, json::error_handler_t::replace) << std::endl;
+    std::cout << faqsmith::json_text(answer) << std::endl;
   }
 }

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "faq/prompts.h"
 #include "faq/refusal.h"
@@ -178,7 +179,7 @@ std::vector<Question> read_questions(std::string_view jsonl, const std::string& 
       return Error(Kind::Input, fmt::format("{} line {}: {}", file, number, why),
                    R"(write one JSON object a line: {"id": "1", "question": "How do I …?"})");
     };
-    const Json row = Json::parse(line, nullptr, false);
+    const Json row = try_parse_ordered_json(line);
     if (row.is_discarded()) throw refuse("not valid JSON");
     if (!row.is_object()) throw refuse("not a JSON object");
     const auto text = row.find("question");
@@ -188,7 +189,7 @@ std::vector<Question> read_questions(std::string_view jsonl, const std::string& 
     Question question{"", text->get<std::string>()};
     if (const auto id = row.find("id"); id != row.end()) {
       if (!id->is_string() && !id->is_number()) throw refuse("the field 'id' is neither text nor a number");
-      question.id = id->dump();
+      question.id = json_text(*id);
     }
     out.push_back(std::move(question));
   }
@@ -217,7 +218,7 @@ std::string answer_json(const Answer& answer, TokenDetail detail) {
     source = {{"file", answer.source->file}, {"heading", answer.source->heading}, {"quote", answer.source->quote}};
     if (answer.source->page) source["page"] = *answer.source->page;
   }
-  const Json id = answer.id.empty() ? Json(nullptr) : Json::parse(answer.id);
+  const Json id = answer.id.empty() ? Json(nullptr) : parse_ordered_json(answer.id);
   const Json confidence = answer.confidence ? Json(std::round(1000 * *answer.confidence) / 1000) : Json(nullptr);
   const Json likely = answer.log_probability ? Json(*answer.log_probability) : Json(nullptr);
   Json out = {
@@ -229,7 +230,7 @@ std::string answer_json(const Answer& answer, TokenDetail detail) {
     if (detail == TokenDetail::Show) row["tokens"] = tokens_json(reply.tokens);
     out["replies"].push_back(std::move(row));
   }
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(out);
 }
 
 }  // namespace faqsmith

@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace faqsmith {
 namespace {
 
@@ -14,13 +16,13 @@ fs::path record_path(const fs::path& workspace) {
 
 void write_bot_record(const fs::path& workspace, const BotRecord& record) {
   const nlohmann::ordered_json json = {{"topic", record.topic}, {"model", record.model}};
-  write_file_atomic(record_path(workspace), json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_file_atomic(record_path(workspace), json_text(json, 2) + "\n");
 }
 
 std::optional<BotRecord> read_bot_record(const fs::path& workspace) {
   std::error_code error;
   if (!fs::exists(record_path(workspace), error)) return std::nullopt;
-  const auto json = nlohmann::json::parse(read_file(record_path(workspace)), nullptr, false);
+  const auto json = try_parse_json(read_file(record_path(workspace)));
   if (!json.is_object() || !json.contains("topic") || !json.contains("model")) return std::nullopt;
   if (!json["topic"].is_string() || !json["model"].is_string()) return std::nullopt;
   return BotRecord{json["topic"].get<std::string>(), json["model"].get<std::string>()};

@@ -8,6 +8,7 @@
 
 #include "app/stage_options.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "stages/train/train.h"
 #include "store/tables.h"
 
@@ -27,7 +28,7 @@ Json read_decision(Workspace& workspace) {
   std::error_code error;
   const fs::path file = file_of(workspace);
   if (!fs::exists(file, error)) return Json::object();
-  Json json = Json::parse(read_file(file), nullptr, false);
+  Json json = try_parse_ordered_json(read_file(file));
   return json.is_object() ? json : Json::object();
 }
 
@@ -80,7 +81,7 @@ BudgetFit Budget::fit(ModelShelf& models, const MachineSpeed& speed) {
   Json settings = Json::object();
   for (const char* name : kBudgeted) settings[name] = config_.text(name);
   const Json decision = {{"key", key_}, {"budget", config_.text("budget")}, {"settings", settings}};
-  write_file_atomic(file_of(workspace_), decision.dump(2) + "\n");
+  write_file_atomic(file_of(workspace_), json_text(decision, 2) + "\n");
   return fit;
 }
 
@@ -106,7 +107,7 @@ double Budget::fit_training(const ModelShelf& models, const MachineSpeed& speed,
     reporter_.note(fmt::format("training steps: {} (planned {}), by the time that is left", steps, planned));
   set(config_, kSteps, std::to_string(steps));
   decision["training"] = {{"key", rows}, {"steps", config_.text(kSteps)}};
-  write_file_atomic(file_of(workspace_), decision.dump(2) + "\n");
+  write_file_atomic(file_of(workspace_), json_text(decision, 2) + "\n");
   return left_s;
 }
 

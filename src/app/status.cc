@@ -9,6 +9,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "store/tables.h"
 
 namespace faqsmith {
@@ -28,7 +29,7 @@ double parse_time(const std::string& text) {
 }
 
 std::map<std::string, double> parse_counts(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
+  const auto json = try_parse_json(text);
   std::map<std::string, double> counts;
   if (!json.is_object()) return counts;
   for (const auto& [name, value] : json.items()) {

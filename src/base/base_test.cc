@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/rng.h"
 #include "base/strings.h"
 
@@ -14,6 +16,24 @@ namespace faqsmith {
 namespace {
 
 using testing::ElementsAre;
+
+TEST(JsonText, WritesWhatItReads) {
+  EXPECT_EQ(json_text(parse_json(R"({"b": 1, "a": [true, 0.1, "é"]})")), R"({"a":[true,0.1,"é"],"b":1})");
+  EXPECT_EQ(json_text(parse_ordered_json(R"({"b": 1, "a": null})"), 1), "{\n \"b\": 1,\n \"a\": null\n}");
+  EXPECT_EQ(json_ascii(parse_json(R"("é")")), R"("\u00e9")");
+}
+
+TEST(JsonText, BytesThatAreNoUtf8AreReplaced) {
+  EXPECT_EQ(json_text(nlohmann::json("a\xff")), "\"a\uFFFD\"");
+}
+
+TEST(JsonText, WhatIsNoJsonThrowsOrIsDiscarded) {
+  EXPECT_THROW((void)parse_json("{"), nlohmann::json::parse_error);
+  EXPECT_THROW((void)parse_ordered_json(""), nlohmann::json::parse_error);
+  EXPECT_TRUE(try_parse_json("[1,]").is_discarded());
+  EXPECT_TRUE(try_parse_ordered_json("").is_discarded());
+  EXPECT_EQ(try_parse_json("[1]").size(), 1u);
+}
 
 TEST(Strings, SplitKeepsEmptyParts) {
   EXPECT_THAT(split("a,,b,", ','), ElementsAre("a", "", "b", ""));

@@ -6,6 +6,7 @@
 
 #include "app/build.h"
 #include "app/stage_options.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
@@ -86,7 +87,7 @@ Json build_json(const BuildResult& result) {
   for (const auto& stage : result.stages)
     stages.push_back({{"stage", stage.stage}, {"up_to_date", stage.up_to_date}, {"counts", stage.counts}});
   Json samples = Json::array();
-  for (const auto& answer : result.samples) samples.push_back(Json::parse(answer_json(answer)));
+  for (const auto& answer : result.samples) samples.push_back(parse_ordered_json(answer_json(answer)));
   return {{"stages", stages},
           {"forecast", forecast_json(result.forecast)},
           {"budget_changes", result.budget_changes},
@@ -107,7 +108,7 @@ int run_build(Session& session) {
       *workspace, session.config, *session.reporter,
       [&](const MachineSpeed& speed, const BudgetFit& fit) { show_forecast(speed, fit, budget, *session.reporter); });
   if (session.json) {
-    print_line(build_json(result).dump(2, ' ', false, Json::error_handler_t::replace));
+    print_line(json_text(build_json(result), 2));
   } else {
     print_build(result, session.workspace);
   }
@@ -127,7 +128,7 @@ int run_evaluate_stage(Session& session) {
                       {"up_to_date", report.up_to_date},
                       {"counts", report.counts},
                       {"report", file.string()}};
-    print_line(out.dump(2, ' ', false, Json::error_handler_t::replace));
+    print_line(json_text(out, 2));
     return 0;
   }
   for (const auto& line : table_lines(last_evaluation(workspace, options))) print_line(line);

@@ -10,6 +10,7 @@
 #include "app/models.h"
 #include "app/open.h"
 #include "app/status.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "cli/handlers.h"
 #include "cli/output.h"
@@ -21,7 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void print_json(const Json& value) {
-  print_line(value.dump(2, ' ', false, Json::error_handler_t::replace));
+  print_line(json_text(value, 2));
 }
 
 std::string counted(const std::map<std::string, std::int64_t>& counts, const std::string& unnamed) {

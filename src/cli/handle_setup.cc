@@ -8,6 +8,7 @@
 #include "app/doctor.h"
 #include "app/models.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "cli/completion.h"
 #include "cli/handlers.h"
@@ -20,7 +21,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void print_json(const Json& value) {
-  print_line(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  print_line(json_text(value, 2));
 }
 
 std::string shown_value(const Setting& setting, const SettingValue& value) {
@@ -36,7 +37,7 @@ Json json_value(const Setting& setting, const SettingValue& value) {
       return value.items.front() == "true";
     case SettingType::Integer:
     case SettingType::Number:
-      return Json::parse(value.items.front(), nullptr, false);
+      return try_parse_ordered_json(value.items.front());
     default:
       return value.items.front();
   }

@@ -9,6 +9,7 @@
 #include "app/pipeline.h"
 #include "app/stage_options.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/handlers.h"
@@ -28,7 +29,7 @@ void show_report(const StageReport& report, const Session& session) {
   if (session.json) {
     const Json out = {
         {"stage", report.stage}, {"up_to_date", report.up_to_date}, {"counts", report.counts}, {"key", report.key}};
-    print_line(out.dump(2, ' ', false, Json::error_handler_t::replace));
+    print_line(json_text(out, 2));
     return;
   }
   const std::string counts = main_counts(report.stage, report.counts);

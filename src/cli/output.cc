@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/strings.h"
 
 namespace faqsmith {
@@ -47,7 +48,7 @@ void print_error(std::string_view what, std::string_view hint, int exit_code, bo
   std::string out;
   if (json) {
     const nlohmann::ordered_json event = {{"event", "error"}, {"what", what}, {"hint", hint}, {"exit_code", exit_code}};
-    out = event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    out = json_text(event) + "\n";
   } else {
     const bool colour = colour_allowed(STDERR_FILENO);
     out = fmt::format("{}error:{} {}\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", what);

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -186,9 +187,7 @@ class JsonReporter final : public BaseReporter {
   using BaseReporter::BaseReporter;
 
  private:
-  static void write(const nlohmann::ordered_json& event) {
-    std::fputs((event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n").c_str(), stderr);
-  }
+  static void write(const nlohmann::ordered_json& event) { std::fputs((json_text(event) + "\n").c_str(), stderr); }
   void on_begin() override {
     if (!quiet()) write({{"event", "begin"}, {"what", bar_.what}, {"total", bar_.total}, {"unit", bar_.unit}});
   }

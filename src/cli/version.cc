@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/doctor.h"
+#include "base/json_text.h"
 #include "cli/commit.h"
 #include "cli/output.h"
 
@@ -23,7 +24,7 @@ void print_version(bool json) {
                                         {"build", FAQSMITH_BUILD_TYPE},
                                         {"cpu", engine.cpu},
                                         {"onednn", engine.onednn}};
-    print_line(out.dump());
+    print_line(json_text(out));
     return;
   }
   print_line("faqsmith " + version_line());

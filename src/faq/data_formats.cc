@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 
 namespace faqsmith {
@@ -49,7 +50,7 @@ Json parse_json(std::string_view text, const std::string& where) {
     refuse(where, fmt::format("a row of {} is too long", human_bytes(static_cast<double>(text.size()))));
   if (depth_of(text) > kMaxDepth) refuse(where, "JSON is nested too deeply");
   try {
-    return Json::parse(text);
+    return parse_ordered_json(text);
   } catch (const nlohmann::json::exception& e) {
     refuse(where, fmt::format("this is no JSON ({})", e.what()));
   }
@@ -128,7 +129,7 @@ DataRow read_row(Json json, const std::string& where) {
   for (const Message& turn : row.turns)
     if (trim(turn.text).empty())
       refuse(where, turn.role == Role::User ? "the question is empty" : "the answer is empty");
-  if (!json.empty()) row.extra = json.dump();
+  if (!json.empty()) row.extra = json_text(json);
   return row;
 }
 
@@ -158,7 +159,7 @@ void require_single(const DataRow& row, DataFormat format) {
 // An Alpaca row read from a file keeps its own border between instruction and input.
 void split_input(Json& json, const DataRow& row) {
   if (row.extra.empty()) return;
-  const Json extra = Json::parse(row.extra);
+  const Json extra = parse_ordered_json(row.extra);
   if (!extra.contains("input") || !extra["input"].is_string()) return;
   const std::string ending = std::string(kInputGap) + extra["input"].get<std::string>();
   if (!row.question().ends_with(ending)) return;
@@ -235,11 +236,11 @@ std::string write_row(const DataRow& row, DataFormat format) {
       break;
   }
   if (!row.extra.empty()) {
-    const Json extra = Json::parse(row.extra);
+    const Json extra = parse_ordered_json(row.extra);
     for (const auto& [field, value] : extra.items())
       if (!json.contains(field)) json[field] = value;
   }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(json);
 }
 
 }  // namespace faqsmith

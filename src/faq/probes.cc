@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 
 namespace faqsmith {
@@ -48,7 +49,7 @@ ProbeSet read_probes(std::string_view jsonl) {
     ++number;
     if (trim(line).empty()) continue;
     try {
-      read_line(nlohmann::json::parse(line), set);
+      read_line(parse_json(line), set);
     } catch (const std::exception& e) {
       throw Error(Kind::Input, fmt::format("line {} of the probes cannot be read: {}", number, e.what()),
                   "a probe names its kind, its label and, for wordings and answers, a fact defined above it");

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/rng.h"
 #include "base/strings.h"
 #include "faq/rewording.h"
@@ -151,7 +152,7 @@ std::string question_schema() {
 }
 
 std::string question_from_json(std::string_view reply) {
-  const auto parsed = nlohmann::json::parse(reply, nullptr, false);
+  const auto parsed = try_parse_json(reply);
   if (!parsed.is_object() || !parsed.contains("question") || !parsed["question"].is_string()) return "";
   return parsed["question"].get<std::string>();
 }

@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "formats/untrusted_json.h"
 #include "sys/parallel.h"
 #include "tensor/quants.h"
@@ -228,7 +229,7 @@ void SafetensorsWriter::begin(const fs::path& path, const std::map<std::string, 
     header[tensor.name] = {{"dtype", dtype_name(type_)}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.empty() ? "{}" : header.dump();
+  std::string text = header.empty() ? "{}" : json_text(header);
   text.append((8 - text.size() % 8) % 8, ' ');  // data is aligned for readers that map it
   const std::uint64_t length = text.size();
   out_.emplace(path);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "formats/untrusted_json.h"
 #include "infer/number_ranges.h"
 #include "infer/regex.h"
@@ -217,7 +218,7 @@ GrammarNode SchemaCompiler::make_node(const Pending& pending) {
     const auto type = schema.find("type");
     if (type == schema.end()) refuse(place, "no type (anything would be allowed)");
     if (type->is_array()) return make_types(schema, place);
-    if (!is_known_type(*type)) refuse(place, "not supported: type " + type->dump());
+    if (!is_known_type(*type)) refuse(place, "not supported: type " + json_text(*type));
     std::set<std::string> known = keywords_of(type->get<std::string>());
     known.insert("type");
     check_keywords(schema, place, known);
@@ -251,7 +252,7 @@ GrammarNode SchemaCompiler::make_types(const Json& schema, const std::string& pl
   GrammarNode node{.kind = GrammarNode::Kind::AnyOf};
   if (types.empty()) refuse(place, "type is an empty list");
   for (const Json& type : types) {
-    if (!is_known_type(type)) refuse(place, "not supported: type " + type.dump());
+    if (!is_known_type(type)) refuse(place, "not supported: type " + json_text(type));
     known.insert(keywords_of(type).begin(), keywords_of(type).end());
   }
   check_keywords(schema, place, known);
@@ -279,8 +280,8 @@ GrammarNode SchemaCompiler::make_enum(const Json& schema, const std::string& pla
   for (const Json& value : values) {
     const auto fits = [&](const Json& type) { return type.is_string() && has_type(value, type.get<std::string>()); };
     if (!types.is_null() && !std::any_of(types.begin(), types.end(), fits))
-      refuse(place, "the value " + value.dump() + " is not of its type");
-    texts.push_back(value.dump());
+      refuse(place, "the value " + json_text(value) + " is not of its type");
+    texts.push_back(json_text(value));
   }
   return literals(std::move(texts), place);
 }
@@ -393,7 +394,7 @@ GrammarNode SchemaCompiler::make_object(const Json& schema, const std::string& p
   // From the document itself: places are known by their address.
   for (const auto& [key, value] : schema["properties"].items()) {
     const int child = reserve(value, child_place(child_place(place, "properties"), key));
-    node.properties.push_back({.key = Json(key).dump(), .node = child, .required = names.contains(key)});
+    node.properties.push_back({.key = json_text(Json(key)), .node = child, .required = names.contains(key)});
   }
   return node;
 }

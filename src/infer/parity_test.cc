@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "infer/engine.h"
 #include "model/weights.h"
 #include "sys/file.h"
@@ -41,7 +42,7 @@ class Parity : public testing::Test {
   void SetUp() override {
     const std::string record = setting("FAQSMITH_PARITY_RECORD");
     if (record.empty()) GTEST_SKIP() << "run by tools/oracle/llama_cpp_greedy.py";
-    theirs = Json::parse(read_file(record));
+    theirs = parse_json(read_file(record));
     file = load_model(setting("FAQSMITH_DEMO_MODEL"), HashFile::No);
     tokenizer = std::make_unique<Tokenizer>(file.tokenizer);
   }

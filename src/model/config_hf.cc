@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "formats/untrusted_json.h"
 #include "model/rope_scaling.h"
 
@@ -34,7 +35,7 @@ class Fields {
   }
   [[nodiscard]] std::string shown(const char* key) const {
     constexpr std::size_t kShown = 60;
-    std::string text = find(key)->dump(-1, ' ', true, json::error_handler_t::replace);
+    std::string text = json_ascii(*find(key));
     return text.size() > kShown ? text.substr(0, kShown) + "…" : text;
   }
   [[nodiscard]] std::optional<std::int64_t> find_integer(const char* key) const {
@@ -238,7 +239,7 @@ std::string last_part(const std::string& path) {
 json exact_number(float value) {
   std::string text = fmt::format("{}", value);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";  // transformers wants a float
-  return json::parse(text);
+  return parse_json(text);
 }
 
 nlohmann::ordered_json rope_json(const LlamaConfig& config) {
@@ -347,7 +348,7 @@ std::string hf_config_text(const LlamaConfig& config, const TokenizerSpec& token
   add_id("eos_token_id", tokenizer.eos);
   add_id("pad_token_id", tokenizer.pad);
   out["torch_dtype"] = dtype;
-  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return json_text(out, 2) + "\n";
 }
 
 }  // namespace faqsmith

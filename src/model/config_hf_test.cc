@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "model/model_files_test.h"
 
 namespace faqsmith {
@@ -19,7 +20,7 @@ using testing::HasSubstr;
 using Scaling = RopeScaling::Kind;
 
 json llama() {
-  return json::parse(R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64,
+  return parse_json(R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64,
     "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
     "vocab_size": 100, "max_position_embeddings": 2048, "hidden_act": "silu", "rms_norm_eps": 1e-05,
     "rope_theta": 100000, "rope_scaling": null, "tie_word_embeddings": true})");
@@ -34,7 +35,7 @@ json mistral() {
 }
 
 LlamaConfig read(const json& value) {
-  return parse_hf_config(value.dump(), "m/config.json").config;
+  return parse_hf_config(json_text(value), "m/config.json").config;
 }
 
 std::string refusal(const std::string& text) {
@@ -51,13 +52,13 @@ std::string refusal(const std::string& text) {
 
 std::string refusal(json value, const std::function<void(json&)>& change) {
   change(value);
-  return refusal(value.dump());
+  return refusal(json_text(value));
 }
 
 LlamaConfig with_rope(const char* key, const char* rope) {
   json value = llama();
   value["max_position_embeddings"] = 4096;
-  value[key] = json::parse(rope);
+  value[key] = parse_json(rope);
   return read(value);
 }
 
@@ -83,7 +84,7 @@ TEST(HfConfig, ReadsEachField) {
   EXPECT_EQ(read(more).head_dim, 20);
   EXPECT_TRUE(read(more).attention_bias);
   EXPECT_TRUE(read(more).mlp_bias);
-  EXPECT_EQ(parse_hf_config(more.dump(), "f").name, "Name");
+  EXPECT_EQ(parse_hf_config(json_text(more), "f").name, "Name");
 }
 
 TEST(HfConfig, AbsentFieldsAreWhatTransformersTakesThemFor) {
@@ -126,7 +127,7 @@ TEST(HfConfig, ReadsEachRopeScalingOfBothGenerations) {
   EXPECT_EQ(with_rope("rope_parameters", R"({"rope_theta": 100000.0, "rope_type": "default"})").rope_theta, 100000.0f);
   json five = llama();
   five.erase("rope_theta");
-  five["rope_parameters"] = json::parse(R"({"rope_theta": 500000.0, "rope_type": "default"})");
+  five["rope_parameters"] = parse_json(R"({"rope_theta": 500000.0, "rope_type": "default"})");
   EXPECT_EQ(read(five).rope_theta, 500000.0f);
 }
 
@@ -198,12 +199,11 @@ TEST(HfConfig, RefusesWhatItDoesNotComputeByName) {
        "\"partial_rotary_factor\" = 0.25"},
   };
   for (const Case& c : cases)
-    EXPECT_THAT(refusal(llama(), [&](json& value) { value[c.key] = json::parse(c.value); }), HasSubstr(c.said))
-        << c.key;
+    EXPECT_THAT(refusal(llama(), [&](json& value) { value[c.key] = parse_json(c.value); }), HasSubstr(c.said)) << c.key;
   EXPECT_THAT(refusal(llama(),
                       [](json& value) {
-                        value["rope_scaling"] = json::parse(R"({"type": "linear", "factor": 2})");
-                        value["rope_parameters"] = json::parse(R"({"rope_type": "default"})");
+                        value["rope_scaling"] = parse_json(R"({"type": "linear", "factor": 2})");
+                        value["rope_parameters"] = parse_json(R"({"rope_type": "default"})");
                       }),
               HasSubstr("say different things"));
   for (const char* key : {"attention_bias", "mlp_bias"})
@@ -248,7 +248,7 @@ TEST(HfConfig, WhatItWritesItReads) {
   for (const auto& [kind, config] : every_kind(Format::HuggingFace)) {
     const std::string text = hf_config_text(config, small_tokenizer(), "a/b", "bfloat16");
     EXPECT_EQ(parse_hf_config(text, "f").config, config) << kind << text;
-    EXPECT_EQ(json::parse(text)["eos_token_id"], 2);
+    EXPECT_EQ(parse_json(text)["eos_token_id"], 2);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_text.h"
 #include "formats/safetensors.h"
 #include "model/weights.h"
 
@@ -15,7 +16,7 @@ class GoldenModel {
  public:
   explicit GoldenModel(const std::string& name)
       : folder_(fs::path(FAQSMITH_SOURCE_DIR) / "tests" / "golden"),
-        info_(nlohmann::json::parse(faqsmith::read_file(folder_ / ("train_" + name + ".json")))),
+        info_(parse_json(faqsmith::read_file(folder_ / ("train_" + name + ".json")))),
         tensors_(folder_ / ("train_" + name + ".safetensors")) {}
   [[nodiscard]] const nlohmann::json& info() const { return info_; }
   [[nodiscard]] std::vector<float> tensor(const std::string& name) const {

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "formats/untrusted_json.h"
 #include "model/weights_hf.h"
 
@@ -65,7 +66,7 @@ std::unordered_map<std::string, std::vector<std::string>> parse_hf_index(std::st
     const std::string name = shard.get<std::string>();
     if (!is_plain_name(name))
       refuse(file, fmt::format("tensor \"{}\" is said to be in {}, which is no .safetensors file of the folder", tensor,
-                               shard.dump(-1, ' ', true)));
+                               json_ascii(shard)));
     shards[name].push_back(tensor);
     if (shards.size() > kMaxShards) refuse(file, fmt::format("it names more than {} shards", kMaxShards));
   }

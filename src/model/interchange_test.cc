@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/json_text.h"
 #include "formats/safetensors.h"
 #include "model/gguf_types.h"
 #include "model/lora.h"
@@ -213,7 +214,7 @@ TEST(Interchange, ReadsWhatOtherToolsWrote) {
     const ModelFile model = load_model(path);
     EXPECT_TRUE(all_values(model.weights) == read_file(path.string() + ".f32")) << name;
     EXPECT_EQ(read_model_info(path).config, model.weights.config) << name;
-    write_file_atomic(path.string() + ".shape", shape_of(model.weights.config).dump());
+    write_file_atomic(path.string() + ".shape", json_text(shape_of(model.weights.config)));
     write_copies(path, model);
   }
   EXPECT_GT(n_models, 0);

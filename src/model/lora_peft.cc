@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_text.h"
 #include "formats/safetensors.h"
 #include "model/lora.h"
 #include "model/lora_selection.h"
@@ -36,7 +37,7 @@ void refuse_unsupported(const json& config, const fs::path& file) {
                           "target_parameters", "trainable_token_indices", "exclude_modules", "alora_invocation_tokens",
                           "arrow_config", "kasa_config", "monteclora_config", "velora_config"}) {
     if (config.contains(key) && !off(config[key]))
-      refuse(file, fmt::format("\"{}\" = {} is not supported yet", key, config[key].dump()));
+      refuse(file, fmt::format("\"{}\" = {} is not supported yet", key, json_text(config[key])));
   }
 }
 
@@ -50,7 +51,7 @@ std::vector<std::vector<Linear>> modules_of(const json& target, Naming naming, c
     refuse(file, fmt::format("\"target_modules\": {}", e.what()));
   }
   if (std::all_of(found.begin(), found.end(), [](const auto& layer) { return layer.empty(); }))
-    refuse(file, fmt::format("target module {} is none of this model's linears", target.dump()));
+    refuse(file, fmt::format("target module {} is none of this model's linears", json_text(target)));
   return found;
 }
 
@@ -60,7 +61,7 @@ void keep_layers(std::vector<std::vector<Linear>>& modules, const json& layers, 
   std::vector<bool> kept(modules.size());
   for (const json& layer : layers.is_array() ? layers : json::array({layers})) {
     if (!layer.is_number_integer() || layer < 0 || layer >= modules.size())
-      refuse(file, fmt::format("\"layers_to_transform\" names layer {} of {}", layer.dump(), modules.size()));
+      refuse(file, fmt::format("\"layers_to_transform\" names layer {} of {}", json_text(layer), modules.size()));
     kept[layer.get<std::size_t>()] = true;
   }
   for (std::size_t i = 0; i < modules.size(); ++i) {
@@ -74,7 +75,7 @@ void read_modules(LoraConfig& out, const json& config, const fs::path& file, con
   if (targets.is_array() && !targets.empty()) {
     std::set<json> seen;
     for (const json& target : targets) {
-      if (!seen.insert(target).second) refuse(file, fmt::format("target module {} is there twice", target.dump()));
+      if (!seen.insert(target).second) refuse(file, fmt::format("target module {} is there twice", json_text(target)));
       const auto found = modules_of(target, Naming::EndOnly, file, model);
       for (std::size_t i = 0; i < modules.size(); ++i)
         modules[i].insert(modules[i].end(), found[i].begin(), found[i].end());
@@ -131,7 +132,7 @@ std::string peft_magnitude_name(std::int64_t layer, Linear linear) {
 LoraConfig parse_peft_config(std::string_view text, const fs::path& file, const LlamaConfig& model) {
   json config;
   try {
-    config = json::parse(text);
+    config = parse_json(text);
   } catch (const json::exception& e) {
     refuse(file, fmt::format("is no JSON: {}", e.what()));
   }

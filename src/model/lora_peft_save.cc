@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "formats/safetensors.h"
 #include "model/lora.h"
 #include "model/lora_peft.h"
@@ -16,7 +17,7 @@ using nlohmann::json;
 
 // The shortest decimal that reads back as the same float: 0.05, not 0.05000000074505806.
 json exact_number(float value) {
-  return json::parse(fmt::format("{}", value));
+  return parse_json(fmt::format("{}", value));
 }
 
 // target_modules and layers_to_transform. Layers that differ in their linears have no such form: then the pattern of
@@ -102,8 +103,7 @@ void save_peft_adapter(const fs::path& folder, const LoraWeights& lora, const Ll
   }
   make_folders(folder);
   write_safetensors(folder / kPeftTensorFile, tensors, SafeFloat::F32, {{"format", "pt"}});
-  write_file_atomic(folder / kPeftConfigFile,
-                    config_json(lora.config, base_model).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  write_file_atomic(folder / kPeftConfigFile, json_text(config_json(lora.config, base_model), 2) + "\n");
 }
 
 }  // namespace faqsmith

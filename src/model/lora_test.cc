@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "formats/safetensors.h"
 
 namespace faqsmith {
@@ -124,7 +125,7 @@ TEST_F(PeftFolder, UsesPeftsNames) {
   EXPECT_NE(file.find_tensor("base_model.model.model.layers.1.self_attn.q_proj.lora_A.weight"), nullptr);
   EXPECT_NE(file.find_tensor("base_model.model.model.layers.0.mlp.gate_proj.lora_B.weight"), nullptr);
   EXPECT_EQ(file.header().tensors.size(), 8u);
-  const json config = json::parse(read_file(folder_ / "adapter_config.json"));
+  const json config = parse_json(read_file(folder_ / "adapter_config.json"));
   EXPECT_EQ(config["peft_type"], "LORA");
   EXPECT_EQ(config["task_type"], "CAUSAL_LM");
   EXPECT_EQ(config["r"], 4);
@@ -148,7 +149,7 @@ TEST_F(PeftFolder, WritesLayersAsPeftDoesAndModulesThatDifferAsAPattern) {
       for (std::size_t l = 0; l < kLinearsPerLayer; ++l)
         EXPECT_EQ(back.layers[i][l].has_value(), config.has(static_cast<std::int64_t>(i), static_cast<Linear>(l)));
     }
-    const json written = json::parse(read_file(folder_ / "adapter_config.json"));
+    const json written = parse_json(read_file(folder_ / "adapter_config.json"));
     const bool product = config.targets == one_layer.targets;
     EXPECT_EQ(written["layers_to_transform"], product ? json({1}) : json());
     EXPECT_EQ(written["target_modules"],
@@ -181,7 +182,7 @@ TEST_F(PeftFolder, RefusesAnAdapterOfAnotherModel) {
 
 TEST(PeftConfig, RefusesByNameWhatItDoesNotCompute) {
   const json valid = {{"peft_type", "LORA"}, {"r", 4}, {"lora_alpha", 8}, {"target_modules", {"q_proj"}}};
-  EXPECT_NO_THROW((void)parse_peft_config(valid.dump(), "c.json", kModel));
+  EXPECT_NO_THROW((void)parse_peft_config(json_text(valid), "c.json", kModel));
   const std::pair<const char*, json> changes[] = {
       {"peft_type", "IA3"},
       {"r", 0},
@@ -211,19 +212,19 @@ TEST(PeftConfig, RefusesByNameWhatItDoesNotCompute) {
   for (const auto& [key, value] : changes) {
     json config = valid;
     config[key] = value;
-    EXPECT_THROW((void)parse_peft_config(config.dump(), "c.json", kModel), Error) << key << " = " << value;
+    EXPECT_THROW((void)parse_peft_config(json_text(config), "c.json", kModel), Error) << key << " = " << value;
   }
   json all = valid;
   all["target_modules"] = "all-linear";
-  EXPECT_EQ(parse_peft_config(all.dump(), "c.json", kModel).targets.size(), 7u);
+  EXPECT_EQ(parse_peft_config(json_text(all), "c.json", kModel).targets.size(), 7u);
   all["use_rslora"] = all["use_dora"] = true;
-  EXPECT_TRUE(parse_peft_config(all.dump(), "c.json", kModel).dora);
-  EXPECT_FLOAT_EQ(parse_peft_config(all.dump(), "c.json", kModel).scale(), 4.0f);  // 8 / sqrt(4)
+  EXPECT_TRUE(parse_peft_config(json_text(all), "c.json", kModel).dora);
+  EXPECT_FLOAT_EQ(parse_peft_config(json_text(all), "c.json", kModel).scale(), 4.0f);  // 8 / sqrt(4)
 }
 
 TEST(PeftConfig, ReadsPatternsEndsOfNamesAndLayersAsPeftDoes) {
   json config = {{"peft_type", "LORA"}, {"r", 4}, {"lora_alpha", 8}};
-  const auto by_layer = [&] { return parse_peft_config(config.dump(), "c.json", kModel).by_layer; };
+  const auto by_layer = [&] { return parse_peft_config(json_text(config), "c.json", kModel).by_layer; };
   using Layers = std::vector<std::vector<Linear>>;
   config["target_modules"] = R"(.*\.1\..*(q|v)_proj)";
   EXPECT_EQ(by_layer(), (Layers{{}, {Linear::Q, Linear::V}}));

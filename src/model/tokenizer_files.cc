@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "model/tokenizer_parts.h"
 
 namespace faqsmith {
@@ -215,7 +216,7 @@ class HfTokenizer {
     const std::vector<json> list = eos.is_array() ? eos.get<std::vector<json>>() : std::vector<json>{eos};
     for (const json& id : list) {
       if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= spec_.tokens.size())
-        file.refuse("eos_token_id", fmt::format("{} is no id below {}", id.dump(), spec_.tokens.size()));
+        file.refuse("eos_token_id", fmt::format("{} is no id below {}", json_text(id), spec_.tokens.size()));
       const auto token = id.get<TokenId>();
       if (spec_.eos < 0) spec_.eos = token;
       if (token != spec_.eos) spec_.more_eos.push_back(token);

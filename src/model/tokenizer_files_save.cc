@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace faqsmith {
 namespace {
 
@@ -73,9 +75,8 @@ bool save_hf_tokenizer(const fs::path& folder, const TokenizerSpec& spec) {
   add("unk_token", spec.unknown);
   add("pad_token", spec.pad);
   if (!spec.chat_template.empty()) config["chat_template"] = spec.chat_template;
-  constexpr auto kReplace = json::error_handler_t::replace;
-  write_file_atomic(folder / "tokenizer.json", tokenizer_json(spec).dump(2, ' ', false, kReplace) + "\n");
-  write_file_atomic(folder / "tokenizer_config.json", config.dump(2, ' ', false, kReplace) + "\n");
+  write_file_atomic(folder / "tokenizer.json", json_text(tokenizer_json(spec), 2) + "\n");
+  write_file_atomic(folder / "tokenizer_config.json", json_text(config, 2) + "\n");
   return true;
 }
 

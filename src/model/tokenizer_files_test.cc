@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/rng.h"
 #include "formats/sentencepiece_builder.h"
 #include "model/weights.h"
@@ -99,14 +100,14 @@ class TokenizerFiles : public testing::Test {
   }
   [[nodiscard]] std::string refusal_of(json root, const std::function<void(json&)>& change) const {
     change(root);
-    write("tokenizer.json", root.dump());
+    write("tokenizer.json", json_text(root));
     return refusal();
   }
   fs::path folder_;
 };
 
 TEST_F(TokenizerFiles, ReadsTheSentencePieceKind) {
-  write("tokenizer.json", sentencepiece_json().dump());
+  write("tokenizer.json", json_text(sentencepiece_json()));
   write(
       "tokenizer_config.json",
       R"({"bos_token":{"content":"<s>"},"eos_token":"</s>","pad_token":null,"add_bos_token":true,"chat_template":[{"name":"tool_use","template":"T"},{"name":"default","template":"D"}]})");
@@ -134,14 +135,14 @@ TEST_F(TokenizerFiles, ReadsMetaspaceSchemes) {
     json root = sentencepiece_json();
     root["normalizer"] = nullptr;
     root["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", scheme}, {"split", false}};
-    write("tokenizer.json", root.dump());
+    write("tokenizer.json", json_text(root));
     EXPECT_EQ(read_hf_tokenizer(folder_).space_prefix, prefix);
   }
 }
 
 TEST_F(TokenizerFiles, ReadsTheByteLevelKinds) {
   json root = byte_level_json();
-  write("tokenizer.json", root.dump());
+  write("tokenizer.json", json_text(root));
   write("tokenizer_config.json", R"({"bos_token":"<|begin_of_text|>","eos_token":"<|eot_id|>","chat_template":"old"})");
   write("chat_template.jinja", "new");
   write("generation_config.json", R"({"eos_token_id":[98,96,97]})");
@@ -156,15 +157,15 @@ TEST_F(TokenizerFiles, ReadsTheByteLevelKinds) {
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("he<|eot_id|>")), "he<|eot_id|>");
   fs::remove(folder_ / "generation_config.json");
   root["model"]["ignore_merges"] = false;
-  write("tokenizer.json", root.dump());
+  write("tokenizer.json", json_text(root));
   EXPECT_EQ(read_hf_tokenizer(folder_).pre, "smaug-bpe");
   root["pre_tokenizer"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", true}};
-  write("tokenizer.json", root.dump());
+  write("tokenizer.json", json_text(root));
   EXPECT_EQ(read_hf_tokenizer(folder_).pre, "gpt-2");
   root["pre_tokenizer"] = {
       {"type", "Sequence"},
       {"pretokenizers", {{{"type", "Digits"}, {"individual_digits", true}}, root["pre_tokenizer"]}}};
-  write("tokenizer.json", root.dump());
+  write("tokenizer.json", json_text(root));
   EXPECT_EQ(read_hf_tokenizer(folder_).pre, "smollm");
 }
 
@@ -172,7 +173,7 @@ TEST_F(TokenizerFiles, MarksOfTurnsAreControlTokensWhateverTheFileSays) {
   json root = byte_level_json();
   root["added_tokens"].push_back(added(99, "<|im_start|>", false));
   root["added_tokens"].push_back(added(100, "<tool>", false));
-  write("tokenizer.json", root.dump());
+  write("tokenizer.json", json_text(root));
   const TokenizerSpec spec = read_hf_tokenizer(folder_);
   EXPECT_EQ(spec.token_types[99], kControlToken);
   EXPECT_EQ(spec.token_types[100], kUserDefinedToken);
@@ -254,9 +255,9 @@ TEST_F(TokenizerFiles, SentencePieceTokenizersSurviveOurGguf) {
   write("tokenizer.model", sentencepiece_model());
   round_trip();
   write("tokenizer_config.json", R"({"bos_token":"<s>","eos_token":"</s>","add_eos_token":true})");
-  write("tokenizer.json", sentencepiece_json().dump());
+  write("tokenizer.json", json_text(sentencepiece_json()));
   round_trip();
-  write("tokenizer.json", byte_level_json().dump());
+  write("tokenizer.json", json_text(byte_level_json()));
   fs::remove(folder_ / "tokenizer_config.json");
   round_trip();
 }
@@ -391,7 +392,7 @@ TEST_F(TokenizerFiles, RefuseByNameWhatWouldChangeTheIdsOfTheSentencePieceKind) 
 }
 
 TEST_F(TokenizerFiles, RefuseBrokenConfigurationsByFileAndKey) {
-  write("tokenizer.json", byte_level_json().dump());
+  write("tokenizer.json", json_text(byte_level_json()));
   const auto with = [&](const char* file, const char* text) {
     write(file, text);
     std::string said = refusal();
@@ -450,7 +451,7 @@ TEST_F(TokenizerFiles, RefuseOtherSentencePieceModelsByName) {
 TEST_F(TokenizerFiles, SurviveThousandsOfMutations) {
   Rng rng(37);
   int accepted = 0;
-  const std::string valid[] = {byte_level_json().dump(), sentencepiece_json().dump(), sentencepiece_model()};
+  const std::string valid[] = {json_text(byte_level_json()), json_text(sentencepiece_json()), sentencepiece_model()};
   for (int round = 0; round < 3000; ++round) {
     const std::size_t which = rng.below(3);
     std::string bytes = valid[which];

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "model/tokenizer_parts.h"
 
 namespace faqsmith {
@@ -83,11 +84,11 @@ class JsonTokenizer {
     if (type != "BPE" && !(type.empty() && model_.contains("merges")))
       file_.refuse_unsupported("model", fmt::format("the type \"{}\"", type));
     const json& dropout = part(model_, "dropout");
-    if (!dropout.is_null() && dropout != 0) file_.refuse_unsupported("model", "\"dropout\" " + dropout.dump());
+    if (!dropout.is_null() && dropout != 0) file_.refuse_unsupported("model", "\"dropout\" " + json_text(dropout));
     for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
       const json& value = part(model_, key);
       if (!value.is_null() && !(value.is_string() && text_of(model_, key).empty()))
-        file_.refuse_unsupported("model", fmt::format("\"{}\" {}", key, value.dump()));
+        file_.refuse_unsupported("model", fmt::format("\"{}\" {}", key, json_text(value)));
     }
   }
 
@@ -129,10 +130,10 @@ class JsonTokenizer {
   void check_split(const json& split) const {
     const std::string pattern = text_of(part(split, "pattern"), "Regex");
     if (pattern != kLlama3Pattern)
-      file_.refuse_unsupported("pre_tokenizer", fmt::format("the pattern {}", part(split, "pattern").dump()));
+      file_.refuse_unsupported("pre_tokenizer", fmt::format("the pattern {}", json_text(part(split, "pattern"))));
     if (text_of(split, "behavior") != "Isolated" || flag(split, "invert", false, "pre_tokenizer"))
-      file_.refuse_unsupported("pre_tokenizer",
-                               fmt::format("a split with behavior {} or \"invert\"", part(split, "behavior").dump()));
+      file_.refuse_unsupported(
+          "pre_tokenizer", fmt::format("a split with behavior {} or \"invert\"", json_text(part(split, "behavior"))));
   }
 
   // SentencePiece kind: spaces become U+2581, by the normalizer or by Metaspace, and one may be put before the text.
@@ -147,7 +148,7 @@ class JsonTokenizer {
                  text_of(step, "content") == kSpaceMark) {
         replaces = true;
       } else {
-        file_.refuse_unsupported("normalizer", step.dump());
+        file_.refuse_unsupported("normalizer", json_text(step));
       }
     }
     const std::vector<json> list = steps("pre_tokenizer", "pretokenizers");
@@ -167,7 +168,8 @@ class JsonTokenizer {
     if (spec_.space_prefix != SpacePrefix::None)
       file_.refuse_unsupported("pre_tokenizer", "\"Metaspace\" after \"Prepend\"");
     if (text_of(step, "replacement") != kSpaceMark)
-      file_.refuse_unsupported("pre_tokenizer", fmt::format("the replacement {}", part(step, "replacement").dump()));
+      file_.refuse_unsupported("pre_tokenizer",
+                               fmt::format("the replacement {}", json_text(part(step, "replacement"))));
     if (flag(step, "split", true, "pre_tokenizer"))
       file_.refuse_unsupported("pre_tokenizer", "\"Metaspace\" with \"split\"");
     std::string scheme = text_of(step, "prepend_scheme");
@@ -207,7 +209,7 @@ class JsonTokenizer {
     for (const auto& [content, id] : vocab.items()) {
       if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= most)
         file_.refuse("model.vocab",
-                     fmt::format("the id of \"{}\" is {}, but there are {} tokens", content, id.dump(), most));
+                     fmt::format("the id of \"{}\" is {}, but there are {} tokens", content, json_text(id), most));
       place_token(content, id.get<std::size_t>(), "model.vocab");
       if (sentencepiece_ && content.size() == 6 && content.starts_with("<0x") && content.back() == '>')
         spec_.token_types[id.get<std::size_t>()] = kByteToken;
@@ -283,7 +285,7 @@ class JsonTokenizer {
     const json& name = part(model_, "unk_token");
     if (name.is_null()) return;
     const auto found = name.is_string() ? ids_.find(name.get<std::string>()) : ids_.end();
-    if (found == ids_.end()) file_.refuse("model", fmt::format("\"unk_token\" {} is no token", name.dump()));
+    if (found == ids_.end()) file_.refuse("model", fmt::format("\"unk_token\" {} is no token", json_text(name)));
     spec_.unknown = found->second;
     // In a byte-level vocabulary it stays what it is: a byte without a letter is left out, for text makes no control
     // token.
@@ -312,7 +314,7 @@ class JsonTokenizer {
       }
       const std::string name = item.is_object() ? text_of(part(item, "SpecialToken"), "id") : "";
       const auto found = ids_.find(name);
-      if (found == ids_.end()) file_.refuse("post_processor", fmt::format("{} names no token", item.dump()));
+      if (found == ids_.end()) file_.refuse("post_processor", fmt::format("{} names no token", json_text(item)));
       bool& adds = after_text ? spec_.add_eos : spec_.add_bos;
       if (adds) file_.refuse_unsupported("post_processor", "a template with more than one token on a side of the text");
       adds = true;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "text/utf8.h"
 
 namespace faqsmith {
@@ -65,7 +66,7 @@ AddedTokenEntry read_added_token(const json& entry, const std::string& place, co
     const json& id = entry["id"];
     if (!id.is_number_unsigned() ||
         id.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<TokenId>::max()))
-      file.refuse(place, fmt::format("the id {} is no number from 0 to 2^31 - 1", id.dump()));
+      file.refuse(place, fmt::format("the id {} is no number from 0 to 2^31 - 1", json_text(id)));
     out.id = id.get<std::int64_t>();
   }
   if (!entry.contains("content") || !entry["content"].is_string() ||

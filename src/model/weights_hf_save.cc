@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "model/config_hf.h"
 #include "model/tensor_source.h"
 #include "model/weights_hf.h"
@@ -46,7 +47,7 @@ std::string index_text(const std::vector<Shard>& shards, const std::vector<std::
   }
   const nlohmann::ordered_json index = {
       {"metadata", {{"total_parameters", values}, {"total_size", values * bytes_of(type)}}}, {"weight_map", map}};
-  return index.dump(2) + "\n";
+  return json_text(index, 2) + "\n";
 }
 
 void write_shard(const fs::path& path, const TensorSource& source, const Shard& shard, SafeFloat type) {

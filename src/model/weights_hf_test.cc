@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/rng.h"
 #include "model/config_hf.h"
 #include "model/hf_shards.h"
@@ -36,9 +37,9 @@ class HfFolders : public testing::Test {
     ASSERT_TRUE(save_hf_tokenizer(folder_, small_tokenizer()));
   }
   void change_json(const char* file, const std::function<void(json&)>& change) const {
-    json value = json::parse(read_file(folder_ / file));
+    json value = parse_json(read_file(folder_ / file));
     change(value);
-    write_file_atomic(folder_ / file, value.dump());
+    write_file_atomic(folder_ / file, json_text(value));
   }
   void change_config(const std::function<void(json&)>& change) const { change_json(kHfConfigFile, change); }
   void change_index(const std::function<void(json&)>& change) const { change_json(kHfIndexFile, change); }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "store/tables.h"
 #include "sys/interrupt.h"
@@ -29,7 +30,7 @@ StageReport run_body(Workspace& workspace, RowId id, StageReport report,
   Database& db = workspace.db();
   try {
     body(report);
-    end_stage_run(db, id, "done", nlohmann::json(report.counts).dump(), "");
+    end_stage_run(db, id, "done", json_text(nlohmann::json(report.counts)), "");
   } catch (const Interrupted&) {
     note_end(db, id, "interrupted", "");
     throw;
@@ -44,7 +45,7 @@ StageReport run_body(Workspace& workspace, RowId id, StageReport report,
 
 std::string StageIdentity::key() const {
   // A JSON array keeps the parts apart, whatever they contain.
-  return sha256_hex(nlohmann::json{stage, semantics, options_json, input_hash, seed}.dump());
+  return sha256_hex(json_text(nlohmann::json{stage, semantics, options_json, input_hash, seed}));
 }
 
 StageReport run_stage(Workspace& workspace, const StageIdentity& identity,
@@ -54,7 +55,7 @@ StageReport run_stage(Workspace& workspace, const StageIdentity& identity,
   const std::optional<StageRunRow> last = last_stage_run(db, identity.stage);
   if (last && last->key == report.key && last->state == "done") {
     report.up_to_date = true;
-    report.counts = nlohmann::json::parse(last->counts).get<std::map<std::string, double>>();
+    report.counts = parse_json(last->counts).get<std::map<std::string, double>>();
     return report;
   }
   StageRunRow row;

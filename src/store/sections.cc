@@ -2,6 +2,7 @@
 // its facts and pairs live on when a document is edited elsewhere, renamed or restored.
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "store/tables.h"
 
 namespace faqsmith {
@@ -16,7 +17,7 @@ SectionRow read_row(const Statement& row) {
   out.id = row.integer(0);
   out.source_id = row.integer(1);
   out.ordinal = row.integer(2);
-  out.heading_path = nlohmann::json::parse(row.text(3)).get<std::vector<std::string>>();
+  out.heading_path = parse_json(row.text(3)).get<std::vector<std::string>>();
   out.text = row.text(4);
   if (!row.is_null(5)) out.page = static_cast<int>(row.integer(5));
   out.begin_byte = row.integer(6);
@@ -49,7 +50,7 @@ RowId add_section(Database& db, const SectionRow& section) {
                                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   put.bind(section.source_id)
       .bind(section.ordinal)
-      .bind(nlohmann::json(section.heading_path).dump())
+      .bind(json_text(nlohmann::json(section.heading_path)))
       .bind(section.text);
   if (section.page) {
     put.bind(*section.page);

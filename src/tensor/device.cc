@@ -17,7 +17,7 @@ namespace faqsmith {
 namespace {
 
 Isa processor_isa() {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(FAQSMITH_SANITIZED)
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Isa::Baseline;
   const bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "text/chat_recognise.h"
 #include "text/chat_template.h"
@@ -40,7 +41,7 @@ std::vector<std::string> words_of(const std::string& text) {
 
 GoldenTemplates read_golden() {
   const std::string folder = FAQSMITH_SOURCE_DIR "/tests/golden/";
-  const json fields = json::parse(read_file(folder + "chat_templates.json"));
+  const json fields = parse_json(read_file(folder + "chat_templates.json"));
   GoldenTemplates golden;
   golden.controls = fields.at("controls").get<std::vector<std::string>>();
   for (const json& turns : fields.at("conversations")) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "text/chat_golden_test.h"
 #include "text/chat_template.h"
@@ -19,7 +20,7 @@ using nlohmann::json;
 json read_rows() {
   std::ifstream file(FAQSMITH_SOURCE_DIR "/tests/golden/chat_template_ids.json");
   require(file.good(), "tests/golden/chat_template_ids.json is there");
-  return json::parse(file);
+  return parse_json(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
 TokenizerSpec llama2_spec(SpacePrefix prefix) {

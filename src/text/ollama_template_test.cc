@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/json_text.h"
+
 namespace faqsmith {
 namespace {
 
@@ -128,7 +130,7 @@ TEST(OllamaTemplate, WritesCasesForGo) {
       }
     }
   }
-  std::ofstream(path) << cases.dump();
+  std::ofstream(path) << json_text(cases);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "base/json_text.h"
 
 namespace faqsmith {
 namespace {
@@ -17,7 +18,7 @@ constexpr const char* kOlderIsUsed = "an older checkpoint is used if there is on
 // Of the content, not of the layout: white space says nothing.
 std::string hash_without(Json json, const char* key) {
   json.erase(key);
-  return sha256_hex(json.dump());
+  return sha256_hex(json_text(json));
 }
 
 Json state_to_json(const TrainState& s) {
@@ -170,16 +171,16 @@ std::string manifest_to_json(const Manifest& m, const FileHashes& files) {
                {"method", method_name(m.method)},
                {"lora", lora_to_json(m.lora)},
                {"config", config_to_json(m.config)},
-               {"options", Json::parse(m.options)},
+               {"options", parse_ordered_json(m.options)},
                {"state", state_to_json(m.state)},
                {"files", files}};
   json[kHashKey] = hash_without(json, kHashKey);
-  return json.dump(2) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 Manifest manifest_from_json(const std::string& text, const std::string& file, FileHashes& files) {
   try {
-    const Json json = Json::parse(text);
+    const Json json = parse_ordered_json(text);
     const bool hashed = json.at("format") == kFormat;
     if (!hashed && json.at("format") != kFormatWithoutHash)
       throw Error(Kind::Input, file + " has a format that this program does not know", "use the program that wrote it");
@@ -189,7 +190,7 @@ Manifest manifest_from_json(const std::string& text, const std::string& file, Fi
     m.fingerprint = json.at("fingerprint");
     m.base_name = json.at("base").at("name");
     m.base_sha256 = json.at("base").at("sha256");
-    m.options = json.at("options").dump();
+    m.options = json_text(json.at("options"));
     m.method = parse_method(json.at("method"));
     m.lora = lora_from_json(json.at("lora"), file);
     m.config = config_from_json(json.at("config"));

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "base/json_text.h"
 
 namespace faqsmith {
 namespace {
@@ -48,12 +49,12 @@ TEST(CheckpointManifest, KeepsEveryFieldOfTheShape) {
 
 TEST(CheckpointManifest, OlderOnesHaveAPlainModel) {
   Manifest written = manifest();
-  auto json = nlohmann::ordered_json::parse(manifest_to_json(written, {}));
+  auto json = parse_ordered_json(manifest_to_json(written, {}));
   json["format"] = 1;  // which had no hash of itself
   json.erase("sha256");
   for (const char* key : {"rope_scaling", "attention_bias", "mlp_bias", "sliding_window"}) json["config"].erase(key);
   FileHashes files;
-  const LlamaConfig read = manifest_from_json(json.dump(), "manifest.json", files).config;
+  const LlamaConfig read = manifest_from_json(json_text(json), "manifest.json", files).config;
   EXPECT_EQ(read.rope_scaling, RopeScaling{});
   EXPECT_FALSE(read.attention_bias || read.mlp_bias);
   EXPECT_EQ(read.sliding_window, 0);

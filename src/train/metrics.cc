@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/strings.h"
 
 namespace faqsmith {
@@ -21,7 +22,7 @@ std::string kept_lines(const fs::path& path, std::int64_t last_step) {
   if (last_step <= 0 || !fs::exists(path)) return kept;
   const std::string text = read_file(path);
   for (const std::string_view line : split(text, '\n')) {
-    const Json json = Json::parse(line, nullptr, false);
+    const Json json = try_parse_ordered_json(line);
     if (json.is_discarded() || !json.is_object() || json.value("step", std::int64_t{0}) > last_step) continue;
     kept.append(line).push_back('\n');
   }
@@ -45,7 +46,7 @@ void MetricsFile::step(const StepMetrics& m) {
                {"gradient_norm", number(m.gradient_norm)},
                {"tokens_per_second", std::round(m.tokens_per_second)}};
   if (m.skipped) json["skipped"] = true;
-  lines_.append(json.dump() + "\n");
+  lines_.append(json_text(json) + "\n");
   const Scalar scalars[] = {{"train/loss", static_cast<float>(m.loss)},
                             {"train/learning_rate", static_cast<float>(m.learning_rate)},
                             {"train/gradient_norm", static_cast<float>(m.gradient_norm)},
@@ -56,11 +57,12 @@ void MetricsFile::step(const StepMetrics& m) {
 void MetricsFile::validation(std::int64_t step, double loss) {
   const Scalar scalars[] = {{"validation/loss", static_cast<float>(loss)}};
   events_.add(step, scalars);
-  lines_.append(Json({{"step", step}, {"validation_loss", number(loss)}}).dump() + "\n");
+  lines_.append(json_text(Json({{"step", step}, {"validation_loss", number(loss)}})) + "\n");
 }
 
 void MetricsFile::rollback(std::int64_t step, std::int64_t to_step, double factor) {
-  lines_.append(Json({{"step", step}, {"rolled_back_to", to_step}, {"learning_rate_factor", factor}}).dump() + "\n");
+  lines_.append(json_text(Json({{"step", step}, {"rolled_back_to", to_step}, {"learning_rate_factor", factor}})) +
+                "\n");
 }
 
 void MetricsFile::sync() {

@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "model/lora_selection.h"
 
@@ -142,7 +143,7 @@ std::string options_json(const TrainOptions& o) {
     if (!o.adapter_sha256.empty()) json["lora"]["adapter"] = o.adapter_sha256;
   }
   if (!o.decay_embedding) json["decay_embedding"] = false;
-  return json.dump();
+  return json_text(json);
 }
 
 double learning_rate_at(const TrainOptions& options, std::int64_t step) {

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds the fuzz targets with Clang, makes the seeds and runs every target under AddressSanitizer and UBSan.
+# Builds the fuzz targets and the sanitized unit tests with Clang, makes the seeds and runs every target under AddressSanitizer and UBSan.
+#   run.sh build             no more than that; the tests: ctest --test-dir build/fuzz
 #   run.sh short [SECONDS]   all targets share the seconds (60 unless told) of processor time: part of `make test`
 #   run.sh long [RUNS]       each target runs RUNS times in all (10,000,000 unless told), four minutes each in turn, as many at a time as
 #                            JOBS says; stopped and started again, it goes on. build/fuzz/runs.log gets a line for each turn,
@@ -13,6 +14,7 @@ jobs=${JOBS:-$(nproc)}
 turn=240 # seconds: each begins with the whole corpus again, which takes some
 cmake -S "$root/tests/fuzz" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ >/dev/null
 cmake --build "$build" -j "$jobs" -- --quiet
+[ "$mode" != build ] || exit 0
 mkdir -p "$build/findings" "$build/counts"
 "${FAQSMITH_PYTHON:-$("$root/tools/test_python.sh" test)}" "$root/tests/fuzz/make_corpus.py" "$build/seeds"
 read -ra targets <<<"${FUZZ_TARGETS:-$(basename -as .cc "$root"/tests/fuzz/fuzz_*.cc | sed 's/^fuzz_//' | tr '\n' ' ')}"

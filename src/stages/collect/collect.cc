@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "ingest/reader.h"
@@ -39,7 +40,7 @@ std::string options_json(const CollectOptions& options, const TokenCounter& coun
                          {"max_file_bytes", options.max_file_bytes},
                          {"max_sections_per_source", options.max_sections_per_source},
                          {"tokens_of_probe", count_tokens(kProbe)}};
-  return json.dump();
+  return json_text(json);
 }
 
 std::string text_key(std::string_view text) {
@@ -47,7 +48,7 @@ std::string text_key(std::string_view text) {
 }
 
 std::string section_hash(const CutSection& section) {
-  return sha256_hex(nlohmann::json{section.heading_path, section.text}.dump());
+  return sha256_hex(json_text(nlohmann::json{section.heading_path, section.text}));
 }
 
 class Collector {
@@ -62,7 +63,7 @@ class Collector {
   [[nodiscard]] StageIdentity identity() const {
     Sha256 hash;
     for (const Candidate& candidate : candidates_) {
-      hash.update(nlohmann::json{candidate.file.name, candidate.sha256, candidate.reason}.dump());
+      hash.update(json_text(nlohmann::json{candidate.file.name, candidate.sha256, candidate.reason}));
     }
     return {.stage = "collect",
             .semantics = kSemantics,
@@ -166,7 +167,7 @@ bool Collector::is_unchanged(const Candidate& candidate) {
 // A section left out as a duplicate must come in when its original goes: only reading again tells.
 bool Collector::has_duplicates(const Candidate& candidate) {
   const std::optional<SourceRow> old = find_source(db_, candidate.file.name);
-  return old && nlohmann::json::parse(old->dropped).contains(std::string(kDuplicates));
+  return old && parse_json(old->dropped).contains(std::string(kDuplicates));
 }
 
 void Collector::run(StageReport& report) {
@@ -226,7 +227,7 @@ SourceRow Collector::read(const Candidate& candidate, std::vector<CutSection>& s
     const Document document = read_document(candidate.file.path, bytes, *format);
     source.title = display_title(document, candidate.file.name);
     source.language = document.language;
-    source.dropped = nlohmann::json(document.dropped).dump();
+    source.dropped = json_text(nlohmann::json(document.dropped));
     source.state = document.partial_reason.empty() ? "ok" : "partial";
     source.reason = document.partial_reason;
     sections = cut_sections(document, options_.cut, count_tokens_);
@@ -263,9 +264,9 @@ void Collector::store_sections(SourceRow& source, RowId id, const std::vector<Cu
     add_section(db_, row);
   }
   if (n_duplicates == 0) return;
-  nlohmann::json dropped = nlohmann::json::parse(source.dropped);
+  nlohmann::json dropped = parse_json(source.dropped);
   dropped[std::string(kDuplicates)] = n_duplicates;
-  source.dropped = dropped.dump();
+  source.dropped = json_text(dropped);
 }
 
 void Collector::finish(StageReport& report) {
@@ -282,7 +283,7 @@ void Collector::finish(StageReport& report) {
   for (const SourceRow& source : list_sources(db_)) {
     if (source.state == "removed") continue;
     ++counts[source.state];
-    const nlohmann::json dropped = nlohmann::json::parse(source.dropped);
+    const nlohmann::json dropped = parse_json(source.dropped);
     for (const auto& [name, n] : dropped.items()) {
       counts[name == kDuplicates ? name : "dropped_" + name] += n.get<double>();
     }

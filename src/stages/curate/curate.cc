@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "faq/fact_finder.h"
 #include "faq/pair_key.h"
@@ -42,7 +43,7 @@ struct Material {
 };
 
 std::map<std::string, double> stored_scores(const std::string& json) {
-  const auto parsed = nlohmann::json::parse(json, nullptr, false);
+  const auto parsed = try_parse_json(json);
   std::map<std::string, double> scores;
   if (!parsed.is_object()) return scores;
   // Only what costs a model call is worth keeping from an earlier run; everything else is computed afresh.
@@ -81,7 +82,7 @@ std::string options_json(const CurateOptions& options, const ChatModel& judge) {
   json["score_per_fact"] = options.score_per_fact;
   json["min_gain_share"] = options.min_gain_share;
   json["distinct_below"] = options.distinct_below;
-  return json.dump();
+  return json_text(json);
 }
 
 std::string input_hash(const Material& material) {
@@ -155,7 +156,7 @@ ByFact by_fact(std::vector<JudgedPair>& candidates) {
 }
 
 std::string json_of(const std::map<std::string, double>& scores) {
-  return nlohmann::json(scores).dump();
+  return json_text(nlohmann::json(scores));
 }
 
 // A number that names the model and prompt behind a stored gain; exact in a double.
@@ -258,7 +259,7 @@ void write_verdicts(Database& db, const std::vector<JudgedPair>& candidates) {
   db.transaction([&] {
     for (const JudgedPair& candidate : candidates) {
       set_pair_verdict(db, candidate.pair.id, candidate.in() ? "kept" : "rejected",
-                       nlohmann::json(candidate.reasons).dump(), json_of(candidate.scores));
+                       json_text(nlohmann::json(candidate.reasons)), json_of(candidate.scores));
     }
   });
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "faq/prompts.h"
@@ -66,7 +67,7 @@ void store_block(Database& db, const TestMaterial& material, const std::string& 
     if (replies[i].cited && !row.refused) row.cited_fact_id = replies[i].cited->id;
     std::map<std::string, double> values = material.score(*block[i], row.answer, row.refused, replies[i].cited);
     values.insert(replies[i].values.begin(), replies[i].values.end());
-    row.metrics = json(values).dump();
+    row.metrics = json_text(json(values));
     add_answer(db, row);
   }
 }
@@ -180,7 +181,7 @@ std::string options_json(const EvaluateOptions& options, const ChatModel& base, 
   out["limit_per_part"] = options.limit_per_part;
   out["max_tokens"] = options.max_tokens;
   out["candidates"] = candidates_for(tuned.n_parameters(), options.candidates);
-  return out.dump();
+  return json_text(out);
 }
 
 void count(const Evaluation& evaluation, StageReport& report) {
@@ -201,7 +202,7 @@ Evaluation evaluation_of(Database& db, const std::string& run, const TestMateria
                          const EvaluateOptions& options) {
   Evaluation out = measure(db, run, material, options);
   const auto row = find_stage_run(db, kStage, run);
-  const json said = json::parse(row ? row->options : "{}", nullptr, false);
+  const json said = try_parse_json(row ? row->options : "{}");
   if (said.is_object()) {
     out.base_id = said.value("base", "");
     out.tuned_id = said.value("tuned", "");

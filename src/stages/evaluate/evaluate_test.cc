@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "faq/refusal.h"
 #include "llm/fake_model.h"
 #include "stages/evaluate/html.h"
@@ -270,7 +271,7 @@ TEST_F(Evaluate, HostileTextIsInertInTheReport) {
 
 TEST_F(Evaluate, WritesTheWholeComparisonAsJson) {
   (void)evaluate(*workspace, options(), base, tuned, silent);
-  const auto json = nlohmann::json::parse(read_file(options().report_folder / "report.json"));
+  const auto json = parse_json(read_file(options().report_folder / "report.json"));
   EXPECT_EQ(json.at("format"), "faqsmith-evaluation-1");
   EXPECT_EQ(json.at("items").size(), 37u);
   EXPECT_EQ(json.at("items")[0].at("answers").size(), 4u);  // base, tuned, greedy, search

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 
 namespace faqsmith {
@@ -30,7 +31,7 @@ const std::vector<Metric>& metrics_of(const std::string& part) {
 
 GivenAnswer given_answer(const AnswerRow& row) {
   GivenAnswer out{row.answer, row.refused, {}};
-  const json values = json::parse(row.metrics, nullptr, false);
+  const json values = try_parse_json(row.metrics);
   if (!values.is_object()) return out;
   for (const auto& [name, value] : values.items()) {
     if (value.is_number()) out.values[name] = value.get<double>();
@@ -119,7 +120,7 @@ void add_refusal_precision(Evaluation& out) {
 json counts_of(Database& db, const char* stage) {
   const auto run = last_stage_run(db, stage);
   if (!run || run->state != "done") return json::object();
-  json counts = json::parse(run->counts, nullptr, false);
+  json counts = try_parse_json(run->counts);
   return counts.is_object() ? counts : json::object();
 }
 
@@ -164,7 +165,7 @@ LossCurve read_loss_curve(const fs::path& metrics_jsonl) {
   if (metrics_jsonl.empty() || !fs::exists(metrics_jsonl)) return curve;
   const std::string text = read_file(metrics_jsonl);
   for (const std::string_view line : split(text, '\n')) {
-    const json row = json::parse(line, nullptr, false);
+    const json row = try_parse_json(line);
     if (!row.is_object() || !row.contains("step") || !row["step"].is_number()) continue;
     const double step = row["step"].get<double>();
     if (const auto loss = row.find("loss"); loss != row.end() && loss->is_number())

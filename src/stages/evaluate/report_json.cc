@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace faqsmith {
 namespace {
 
@@ -64,7 +66,7 @@ std::string report_json(const Evaluation& evaluation) {
   out["rejected"] = steps_json(evaluation.rejected);
   out["trained_on"] = steps_json(evaluation.trained_on);
   out["loss"] = {{"train", evaluation.loss.train}, {"validation", evaluation.loss.validation}};
-  return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(out, 1) + "\n";
 }
 
 }  // namespace faqsmith

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "stages/export/exporter.h"
 #include "store/tables.h"
@@ -75,7 +76,7 @@ void forget_lost_exports(Workspace& workspace, const std::string& key, const fs:
   const auto last = last_stage_run(workspace.db(), kStage);
   if (!last || last->key != key || last->state != "done") return;
   const fs::path notes_path = folder / kNotesFile;
-  const json notes = fs::exists(notes_path) ? json::parse(read_file(notes_path), nullptr, false) : json();
+  const json notes = fs::exists(notes_path) ? try_parse_json(read_file(notes_path)) : json();
   bool there = notes.is_object() && notes.value("key", json()) == key;
   for (const ExportKind kind : kinds) there = there && fs::exists(folder / export_file_name(kind));
   if (!there) end_stage_run(workspace.db(), last->id, "failed", "{}", "its files are gone");
@@ -102,13 +103,12 @@ json settings_json(const ExportOptions& options, const std::vector<ExportKind>& 
 StageReport export_model(Workspace& workspace, const ExportOptions& options, Reporter& reporter) {
   const Manifest manifest = read_run_manifest(options.run, reporter);
   const std::vector<ExportKind> kinds = kinds_to_write(options, manifest);
-  const StageIdentity identity{
-      .stage = kStage,
-      .semantics = kSemantics,
-      .options_json = settings_json(options, kinds).dump(-1, ' ', false, json::error_handler_t::replace),
-      .input_hash =
-          sha256_hex(fmt::format("{} {} {}", manifest.fingerprint, manifest.base_sha256, manifest.state.step)),
-      .seed = 0};
+  const StageIdentity identity{.stage = kStage,
+                               .semantics = kSemantics,
+                               .options_json = json_text(settings_json(options, kinds)),
+                               .input_hash = sha256_hex(fmt::format("{} {} {}", manifest.fingerprint,
+                                                                    manifest.base_sha256, manifest.state.step)),
+                               .seed = 0};
   forget_lost_exports(workspace, identity.key(), options.folder, kinds);
   return run_stage(workspace, identity, [&](StageReport& report) {
     prepare_folder(options, kinds, manifest.config);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "infer/tiny_tokenizer.h"
 #include "model/gguf_types.h"
 #include "model/tokenizer_files_save.h"
@@ -124,7 +125,7 @@ TEST_F(Export, WritesTheTrainedModelInBothPrecisions) {
   EXPECT_EQ(report.counts.at("score_difference_f32"), 0);
   const Weights reloaded = load_model(options_.folder / "model-f32.gguf").weights;
   EXPECT_EQ(same_tensors(trained, reloaded), 20);
-  const auto notes = nlohmann::json::parse(read_file(options_.folder / "exports.json"));
+  const auto notes = parse_json(read_file(options_.folder / "exports.json"));
   EXPECT_EQ(notes["files"]["model-f16.gguf"]["sha256"], load_model(options_.folder / "model-f16.gguf").sha256);
   EXPECT_EQ(notes["base_model"]["name"], "Tiny");
 }
@@ -139,7 +140,7 @@ TEST_F(Export, WritesAHuggingFaceFolderWhereAsked) {
   const ModelFile reloaded = load_model(options_.folder / "model-hf");
   EXPECT_EQ(same_tensors(trained, reloaded.weights), 20);
   EXPECT_EQ(reloaded.name, "Tiny");
-  const auto notes = nlohmann::json::parse(read_file(options_.folder / "exports.json"));
+  const auto notes = parse_json(read_file(options_.folder / "exports.json"));
   EXPECT_EQ(notes["files"]["model-hf"]["sha256"], reloaded.sha256);
   EXPECT_TRUE(run().up_to_date);
 }
@@ -263,7 +264,7 @@ TEST_F(Export, WritesEveryFormOfAGgufModelAndSaysWhichTensorsFallBack) {
     options_.kinds.push_back(parse_export_kind(name));
   const StageReport report = run();
   EXPECT_EQ(report.counts.at("files"), 6);
-  const auto notes = nlohmann::json::parse(read_file(options_.folder / "exports.json"))["files"];
+  const auto notes = parse_json(read_file(options_.folder / "exports.json"))["files"];
   EXPECT_FALSE(notes["model-bf16.gguf"].contains("fallbacks"));
   EXPECT_EQ(notes["model-q8_0.gguf"]["fallbacks"].size(), 2);  // ffn_down of both layers, 48 wide
   EXPECT_EQ(notes["model-q4_0.gguf"]["fallbacks"]["token_embd.weight"], "Q8_0 instead of Q6_K");

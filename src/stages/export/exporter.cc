@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "faq/prompts.h"
 #include "model/gguf_types.h"
 #include "model/tokenizer_files_save.h"
@@ -262,7 +263,7 @@ void Exporter::accept_all() {
                     {"method", method_name(manifest_.method)},
                     {"step", manifest_.state.step},
                     {"files", notes_->files}};
-  write_file_atomic(notes_path, all.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  write_file_atomic(notes_path, json_text(all, 2) + "\n");
   double bytes = 0;
   for (const auto& [name, note] : notes_->files.items()) bytes += note.value("bytes", 0.0);
   report_.counts["files"] = static_cast<double>(notes_->files.size());

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/rng.h"
 #include "base/strings.h"
 #include "faq/pair_key.h"
@@ -45,7 +46,7 @@ std::string options_json(const GenerateOptions& options, const ChatModel& teache
   json["max_facts"] = options.max_facts;
   json["unanswerable"] = options.unanswerable;
   json["facts_per_batch"] = options.facts_per_batch;
-  return json.dump();
+  return json_text(json);
 }
 
 std::string input_hash(const std::vector<SectionRow>& sections) {

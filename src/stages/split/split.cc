@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "faq/pair_key.h"
 #include "faq/unanswerable.h"
@@ -36,7 +37,7 @@ struct Placed {
 // ones). Search has no say where that was measured: a test of questions that search finds would flatter search, and a
 // bot that search helps.
 bool good_test_wording(const PairRow& pair, double min_quality) {
-  const auto scores = nlohmann::json::parse(pair.scores, nullptr, false);
+  const auto scores = try_parse_json(pair.scores);
   if (!scores.is_object()) return true;
   if (scores.contains("gain_share")) return scores.value("gain_share", 0.0) >= min_quality;
   return scores.value("search_rank", 1.0) == 1.0;
@@ -103,7 +104,7 @@ std::string options_json(const SplitOptions& options) {
   json["refusal_test"] = options.refusal_test;
   json["distinct_below"] = options.distinct_below;
   json["min_quality"] = options.min_quality;
-  return json.dump();
+  return json_text(json);
 }
 
 std::string input_hash(const std::vector<PairRow>& pairs) {
