@@ -28,8 +28,8 @@ constexpr double kPromptTokens = 34;        // of a training row: system turn, q
 constexpr double kLongQuestionTokens = 30;  // by which the longest question passes the mean one
 constexpr double kScoredTokens = 100;       // one likelihood: prompt and answer
 constexpr double kBaseAnswerTokens = 65, kTunedAnswerTokens = 45;  // one evaluated answer
-// Tokens that a tuned model, packed, writes a second in evaluation, in tokens that training reads: what two demos took.
-constexpr double kTunedWritesBf16 = 2.0, kTunedWritesF32 = 0.8;
+// Tokens that a tuned model writes a second in evaluation, in tokens that training reads: what demos took.
+constexpr double kTunedWritesBf16 = 2.0, kTunedWritesF32 = 1.6;
 constexpr double kStartSeconds = 3;  // loading a model, opening files
 constexpr double kSafety = 1.1;
 
