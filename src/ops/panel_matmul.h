@@ -27,6 +27,7 @@ class PanelMatrix {
 
   [[nodiscard]] bool empty() const { return data_ == nullptr; }
   [[nodiscard]] GgmlType type() const { return type_; }
+  [[nodiscard]] std::int64_t element_bytes() const { return type_ == GgmlType::F32 ? 4 : 2; }
   [[nodiscard]] std::int64_t n_in() const { return in_; }
   [[nodiscard]] std::int64_t n_out() const { return out_; }  // rows of all parts together
   [[nodiscard]] std::int64_t n_panels() const { return (out_ + kPanelRows - 1) / kPanelRows; }
@@ -42,7 +43,7 @@ class PanelMatrix {
  private:
   [[nodiscard]] std::int64_t offset(std::int64_t panel, std::int64_t column) const;  // bytes
   GgmlType type_ = GgmlType::F32;
-  std::int64_t in_ = 0, out_ = 0, element_bytes_ = 0;
+  std::int64_t in_ = 0, out_ = 0;
   std::shared_ptr<Arena> arena_;
   std::uint8_t* data_ = nullptr;
 };

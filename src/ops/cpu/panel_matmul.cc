@@ -98,25 +98,30 @@ KERNEL_INLINE float load(const Half* p) {
 }
 
 template <class T>
-KERNEL_INLINE void widen(const T* from, std::int64_t n, float* __restrict to) {
+KERNEL_INLINE void widen(const std::uint8_t* bytes, std::int64_t n, float* __restrict to) {
+  const T* const from = reinterpret_cast<const T*>(bytes);
   for (std::int64_t i = 0; i < n; ++i) to[i] = load(from + i);
 }
+KERNEL_INLINE void widen(GgmlType type, const std::uint8_t* from, std::int64_t n, float* to) {
+  if (type == GgmlType::F32) return widen<float>(from, n, to);
+  if (type == GgmlType::BF16) return widen<bf16>(from, n, to);
+  widen<Half>(from, n, to);
+}
 
-template <class T>
 void multiply_panels(const PanelMatmul& op, std::int64_t begin, std::int64_t end) {
   with_best_isa([=](auto width) KERNEL_LAMBDA {
     alignas(64) float values[kSliceColumns * kPanelRows];
     const PanelMatrix& w = *op.w;
     const std::int64_t in = w.n_in(), out = w.n_out(), m = op.x.shape[0];
-    SliceJob job{.w = values, .x_stride = in, .y_stride = out, .next_step = kPanelRows * sizeof(T)};
+    SliceJob job{.w = values, .x_stride = in, .y_stride = out, .next_step = kPanelRows * w.element_bytes()};
     for (std::int64_t row = 0; row < m; row += kRowsInCache) {
       for (std::int64_t column = 0; column < in; column += kSliceColumns) {
         job.columns = std::min(kSliceColumns, in - column);
         job.x = op.x.data + row * in + column;
         job.add = column > 0;
         for (std::int64_t panel = begin; panel < end; ++panel) {
-          widen(reinterpret_cast<const T*>(w.slice(panel, column)), job.columns * kPanelRows, values);
-          job.next = w.slice(panel, column) + even(job.columns) * kPanelRows * sizeof(T);
+          widen(w.type(), w.slice(panel, column), job.columns * kPanelRows, values);
+          job.next = w.slice(panel, column) + even(job.columns) * job.next_step;
           job.y = op.y.data + row * out + panel * kPanelRows;
           job.outputs = std::min(kPanelRows, out - panel * kPanelRows);
           multiply_slice<decltype(width)::kLanes>(job, std::min(kRowsInCache, m - row));
@@ -141,7 +146,7 @@ void narrow(GgmlType type, const float* from, std::int64_t n, std::uint8_t* to) 
 }  // namespace
 
 PanelMatrix::PanelMatrix(GgmlType type, std::span<const RowSource* const> parts, std::shared_ptr<Arena> arena)
-    : type_(type), element_bytes_(type == GgmlType::F32 ? 4 : 2) {
+    : type_(type) {
   require(type == GgmlType::F32 || type == GgmlType::BF16 || type == GgmlType::F16, "PanelMatrix: a float type");
   require(!parts.empty() && parts[0]->shape().rank == 2, "PanelMatrix: parts are [out_i, in]");
   in_ = parts[0]->shape()[1];
@@ -160,7 +165,7 @@ PanelMatrix::PanelMatrix(GgmlType type, std::span<const RowSource* const> parts,
         part->decode_rows(r, 1, values.data());
         const std::int64_t row = first + r;
         for (std::int64_t column = 0; column < in_; column += kSliceColumns) {
-          std::uint8_t* const at = data_ + offset(row / kPanelRows, column) + row % kPanelRows * element_bytes_;
+          std::uint8_t* const at = data_ + offset(row / kPanelRows, column) + row % kPanelRows * element_bytes();
           narrow(type_, values.data() + column, std::min(kSliceColumns, in_ - column), at);
         }
       }
@@ -170,25 +175,16 @@ PanelMatrix::PanelMatrix(GgmlType type, std::span<const RowSource* const> parts,
 }
 
 std::size_t PanelMatrix::bytes() const {
-  return static_cast<std::size_t>(n_panels() * kPanelRows * even(in_) * element_bytes_);
+  return static_cast<std::size_t>(n_panels() * kPanelRows * even(in_) * element_bytes());
 }
 
 std::int64_t PanelMatrix::offset(std::int64_t panel, std::int64_t column) const {
   const std::int64_t columns = even(std::min(kSliceColumns, in_ - column));
-  return (n_panels() * column + panel * columns) * kPanelRows * element_bytes_;
+  return (n_panels() * column + panel * columns) * kPanelRows * element_bytes();
 }
 
 void run(Cpu&, const PanelMatmul& op) {
-  parallel_for(op.w->n_panels(), [&](std::int64_t begin, std::int64_t end) {
-    switch (op.w->type()) {
-      case GgmlType::F32:
-        return multiply_panels<float>(op, begin, end);
-      case GgmlType::BF16:
-        return multiply_panels<bf16>(op, begin, end);
-      default:
-        return multiply_panels<Half>(op, begin, end);
-    }
-  });
+  parallel_for(op.w->n_panels(), [&](std::int64_t begin, std::int64_t end) { multiply_panels(op, begin, end); });
 }
 
 }  // namespace faqsmith
