@@ -7,7 +7,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/json_text.h"
 #include "ingest/reader.h"
 
 namespace {
@@ -41,9 +40,9 @@ json read(const faqsmith::fs::path& path) {
 int main() {
   for (std::string path; std::getline(std::cin, path);) {
     try {
-      std::cout << faqsmith::json_text(read(path)) << '\n';
+      std::cout << read(path).dump() << '\n';
     } catch (const faqsmith::Error& e) {
-      std::cout << faqsmith::json_text(json{{"error", e.what()}, {"hint", e.hint()}}) << '\n';
+      std::cout << json{{"error", e.what()}, {"hint", e.hint()}}.dump() << '\n';
     }
   }
 }

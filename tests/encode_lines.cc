@@ -9,7 +9,6 @@
 #include <string>
 
 #include "base/error.h"
-#include "base/json_text.h"
 #include "model/tokenizer_files.h"
 #include "model/weights.h"
 
@@ -21,7 +20,7 @@ faqsmith::TokenizerSpec read_spec(const faqsmith::fs::path& path) {
   if (faqsmith::fs::is_directory(path)) return faqsmith::read_hf_tokenizer(path);
   if (path.extension() == ".gguf") return faqsmith::read_model_info(path).tokenizer;
   std::ifstream file(path);
-  const json fields = faqsmith::parse_json(std::string(std::istreambuf_iterator<char>(file), {}));
+  const json fields = json::parse(file);
   faqsmith::TokenizerSpec spec;
   spec.model = fields.at("model");
   spec.pre = fields.at("pre");
@@ -53,13 +52,12 @@ int main(int argc, char** argv) {
     std::chrono::steady_clock::duration spent{};
     std::size_t n_bytes = 0;
     for (std::string line; std::getline(std::cin, line);) {
-      const std::string text = bytes_of_line(faqsmith::parse_json(line));
+      const std::string text = bytes_of_line(json::parse(line));
       const auto start = std::chrono::steady_clock::now();
       const std::vector<faqsmith::TokenId> ids = tokenizer.encode(text);
       spent += std::chrono::steady_clock::now() - start;
       n_bytes += text.size();
-      std::cout << faqsmith::json_text((decodes ? json({{"ids", ids}, {"text", tokenizer.decode(ids)}}) : json(ids)))
-                << "\n";
+      std::cout << (decodes ? json({{"ids", ids}, {"text", tokenizer.decode(ids)}}) : json(ids)).dump() << "\n";
     }
     const double seconds = std::chrono::duration<double>(spent).count();
     std::fprintf(stderr, "encoded %zu bytes in %.6f s\n", n_bytes, seconds);

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/json_text.h"
 #include "base/rng.h"
 #include "infer/grammar.h"
 
@@ -54,5 +53,5 @@ Json answer(const Json& line) {
 
 int main() {
   std::string line;
-  while (std::getline(std::cin, line)) std::cout << json_text(answer(parse_json(line))) << "\n";
+  while (std::getline(std::cin, line)) std::cout << answer(Json::parse(line)).dump() << "\n";
 }

@@ -1,4 +1,4 @@
-// The only place where nlohmann's serializer and default parser are instantiated.
+// The only place of the binary where nlohmann's serializer and default parser are instantiated.
 #include "base/json_text.h"
 
 #include <nlohmann/json.hpp>

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/json_text.h"
 #include "infer/naive_llama.h"
 #include "infer/tiny_tokenizer.h"
 
@@ -229,7 +228,7 @@ TEST_F(EngineTest, StreamedPiecesAreWholeCharactersAndMakeTheText) {
                     .stop = {"an", "e\n", "\xC3"}};
     std::string streamed;
     const auto result = engine()->generate({job}, {.on_text = [&](std::size_t, std::string_view piece) {
-                                             EXPECT_NO_THROW((void)json_text(nlohmann::json(std::string(piece))));
+                                             EXPECT_NO_THROW((void)nlohmann::json(std::string(piece)).dump());
                                              streamed += piece;
                                              return true;
                                            }})[0];
