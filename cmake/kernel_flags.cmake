@@ -7,4 +7,4 @@ set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/infer/logit_blocks.cc PROPERTIES COMPILE_OPTIONS "-fno-trapping-math")
 # In versions for several numbers of rows that must agree bit by bit: their sums stay as written.
 set_property(SOURCE ${PROJECT_SOURCE_DIR}/src/ops/cpu/quant_avx2.cc ${PROJECT_SOURCE_DIR}/src/ops/cpu/quant_vnni.cc
-  ${PROJECT_SOURCE_DIR}/src/ops/cpu/panel_matmul.cc APPEND PROPERTY COMPILE_OPTIONS "-fno-associative-math")
+  ${PROJECT_SOURCE_DIR}/src/ops/cpu/float_rows.cc APPEND PROPERTY COMPILE_OPTIONS "-fno-associative-math")

@@ -1,5 +1,5 @@
 // A thread's panels take the rows of x in blocks that stay in the second cache, a slice of the columns at a time: the
-// slice is widened into the first cache, and up to 12 rows of x are multiplied with it from registers.
+// slice is widened into the first cache, and all rows of the block are multiplied with it.
 #include "ops/panel_matmul.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "ops/cpu/block_gemm.h"
+#include "ops/cpu/float_rows.h"
 #include "ops/cpu/kernel.h"
 #include "sys/parallel.h"
 #include "tensor/quants.h"
@@ -21,67 +21,6 @@ constexpr std::int64_t kRowsInCache = 96;  // of x: 96 KB a slice
 // Slices start at whole lines of the cache: 16 values of 16 bits are half of one.
 constexpr std::int64_t even(std::int64_t columns) {
   return (columns + 1) / 2 * 2;
-}
-
-// Columns of one panel as float32, 16 values each; `rows` rows of x with them.
-struct SliceJob {
-  const float* w = nullptr;
-  std::int64_t columns = 0;
-  const float* x = nullptr;
-  std::int64_t x_stride = 0;
-  float* y = nullptr;
-  std::int64_t y_stride = 0, outputs = kPanelRows;  // of 16; the last panel may have fewer
-  bool add = false;
-  const std::uint8_t* next = nullptr;  // the following panel's, of which each column fetches next_step bytes
-  std::int64_t next_step = 0;
-};
-
-template <int lanes, int rows>
-KERNEL_INLINE void multiply_rows(const SliceJob& job, std::int64_t first) {
-  using Vector = typename kernel_detail::VectorOf<lanes>::type;
-  constexpr int kVectors = static_cast<int>(kPanelRows) / lanes;
-  Vector sums[rows][kVectors] = {};
-  const float* const w = job.w;
-  const float* x[rows];
-#pragma GCC unroll 12
-  for (int i = 0; i < rows; ++i) x[i] = job.x + (first + i) * job.x_stride;
-  for (std::int64_t c = 0; c < job.columns; ++c) {
-    __builtin_prefetch(job.next + c * job.next_step, 0, 2);
-    Vector column[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) column[v] = *reinterpret_cast<const Vector*>(w + c * kPanelRows + v * lanes);
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; ++i) {
-      const float factor = x[i][c];
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sums[i][v] += factor * column[v];
-    }
-  }
-#pragma GCC unroll 12
-  for (int i = 0; i < rows; ++i) {
-    float* const y = job.y + (first + i) * job.y_stride;
-    alignas(64) float values[kPanelRows];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) *reinterpret_cast<Vector*>(values + v * lanes) = sums[i][v];
-    for (std::int64_t o = 0; o < job.outputs; ++o) y[o] = job.add ? y[o] + values[o] : values[o];
-  }
-}
-
-// Any number of rows up to `most` by the kernel for exactly that number: each sums a row in the same order.
-template <int lanes, int most>
-KERNEL_INLINE void multiply_some(const SliceJob& job, std::int64_t first, std::int64_t n) {
-  if (n == most) return multiply_rows<lanes, most>(job, first);
-  if constexpr (most > 1) multiply_some<lanes, most - 1>(job, first, n);
-}
-
-template <int lanes>
-KERNEL_INLINE void multiply_slice(const SliceJob& job, std::int64_t n_rows) {
-  constexpr int kMost = lanes * 3 / 4;  // 12 vectors of sums
-  for (std::int64_t first = 0, groups = (n_rows + kMost - 1) / kMost; first < n_rows; --groups) {
-    const std::int64_t n = (n_rows - first + groups - 1) / groups;  // groups of like sizes
-    multiply_some<lanes, kMost>(job, first, n);
-    first += n;
-  }
 }
 
 using faqsmith::load;
@@ -102,33 +41,38 @@ KERNEL_INLINE void widen(const std::uint8_t* bytes, std::int64_t n, float* __res
   const T* const from = reinterpret_cast<const T*>(bytes);
   for (std::int64_t i = 0; i < n; ++i) to[i] = load(from + i);
 }
-KERNEL_INLINE void widen(GgmlType type, const std::uint8_t* from, std::int64_t n, float* to) {
-  if (type == GgmlType::F32) return widen<float>(from, n, to);
-  if (type == GgmlType::BF16) return widen<bf16>(from, n, to);
-  widen<Half>(from, n, to);
+void widen(GgmlType type, const std::uint8_t* from, std::int64_t n, float* to) {
+  with_best_isa([=](auto) KERNEL_LAMBDA {
+    if (type == GgmlType::BF16) return widen<bf16>(from, n, to);
+    widen<Half>(from, n, to);
+  });
 }
 
 void multiply_panels(const PanelMatmul& op, std::int64_t begin, std::int64_t end) {
-  with_best_isa([=](auto width) KERNEL_LAMBDA {
-    alignas(64) float values[kSliceColumns * kPanelRows];
-    const PanelMatrix& w = *op.w;
-    const std::int64_t in = w.n_in(), out = w.n_out(), m = op.x.shape[0];
-    SliceJob job{.w = values, .x_stride = in, .y_stride = out, .next_step = kPanelRows * w.element_bytes()};
-    for (std::int64_t row = 0; row < m; row += kRowsInCache) {
-      for (std::int64_t column = 0; column < in; column += kSliceColumns) {
-        job.columns = std::min(kSliceColumns, in - column);
-        job.x = op.x.data + row * in + column;
-        job.add = column > 0;
-        for (std::int64_t panel = begin; panel < end; ++panel) {
-          widen(w.type(), w.slice(panel, column), job.columns * kPanelRows, values);
-          job.next = w.slice(panel, column) + even(job.columns) * job.next_step;
-          job.y = op.y.data + row * out + panel * kPanelRows;
-          job.outputs = std::min(kPanelRows, out - panel * kPanelRows);
-          multiply_slice<decltype(width)::kLanes>(job, std::min(kRowsInCache, m - row));
+  alignas(64) float values[kSliceColumns * kPanelRows];
+  const PanelMatrix& w = *op.w;
+  const std::int64_t in = w.n_in(), out = w.n_out(), m = op.x.shape[0], step_bytes = kPanelRows * w.element_bytes();
+  FloatRows job{.w = values, .x_stride = in, .y_stride = out, .fetch_step = step_bytes};
+  for (std::int64_t row = 0; row < m; row += kRowsInCache) {
+    job.n_rows = std::min(kRowsInCache, m - row);
+    for (std::int64_t column = 0; column < in; column += kSliceColumns) {
+      job.end = std::min(kSliceColumns, in - column);
+      job.x = op.x.data + row * in + column;
+      job.add = column > 0;
+      for (std::int64_t panel = begin; panel < end; ++panel) {
+        const std::uint8_t* const slice = w.slice(panel, column);
+        if (w.type() == GgmlType::F32) {
+          job.w = reinterpret_cast<const float*>(slice);
+        } else {
+          widen(w.type(), slice, job.end * kPanelRows, values);
         }
+        job.fetch = slice + even(job.end) * step_bytes;  // the following panel's slice
+        job.y = op.y.data + row * out + panel * kPanelRows;
+        job.columns = std::min(kPanelRows, out - panel * kPanelRows);
+        multiply(job);
       }
     }
-  });
+  }
 }
 
 // Part of a row, to one lane of each column.

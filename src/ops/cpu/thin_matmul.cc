@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ops/cpu/block_gemm.h"
-#include "ops/cpu/kernel.h"
+#include "ops/cpu/float_rows.h"
 #include "sys/parallel.h"
 
 namespace faqsmith::thin {
@@ -112,80 +111,23 @@ void multiply(const Matmul<T, Y>& op, const Panels& w) {
   });
 }
 
-namespace {
-
-// c [n_rows, columns <= 16] (=, +=) a b: row i of a begins at a[i]; a line of b is 16 floats.
-struct Tile {
-  const float* a[kRows<float>] = {};
-  const float* b = nullptr;
-  std::int64_t b_step = 0, begin = 0, end = 0;
-  float* c = nullptr;
-  std::int64_t c_stride = 0, n_rows = 0, columns = 0;
-  bool add = false;
-};
-
-template <int lanes, int rows>
-KERNEL_INLINE void some_rows(const Tile& t, std::int64_t first) {
-  constexpr int kVectors = static_cast<int>(kPanel) / lanes;
-  using Vector = typename kernel_detail::VectorOf<lanes>::type;
-  Vector sum[rows][kVectors] = {};
-  const float* a[rows];
-#pragma GCC unroll 12
-  for (int i = 0; i < rows; ++i) a[i] = t.a[first + i];
-  const std::int64_t b_step = t.b_step;
-  for (std::int64_t s = t.begin; s < t.end; ++s) {
-    Vector line[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) line[v] = *reinterpret_cast<const Vector*>(t.b + s * b_step + v * lanes);
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; ++i) {
-      const float factor = a[i][s];
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sum[i][v] += factor * line[v];
-    }
-  }
-#pragma GCC unroll 12
-  for (int i = 0; i < rows; ++i) {
-    if (first + i >= t.n_rows) return;
-    float* const c = t.c + (first + i) * t.c_stride;
-    alignas(64) float values[kPanel];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      if (t.columns == kPanel) {
-        Vector* const to = reinterpret_cast<Vector*>(c + v * lanes);
-        *to = t.add ? *to + sum[i][v] : sum[i][v];
-      } else {
-        *reinterpret_cast<Vector*>(values + v * lanes) = sum[i][v];
-      }
-    }
-    if (t.columns == kPanel) continue;
-    for (std::int64_t j = 0; j < t.columns; ++j) c[j] = t.add ? c[j] + values[j] : values[j];
-  }
-}
-
-template <int lanes>
-KERNEL_INLINE void multiply_tile(const Tile& t) {
-  constexpr int kAtOnce = lanes * 3 / 4;  // rows: 12 vectors of sums
-  for (std::int64_t first = 0; first < t.n_rows; first += kAtOnce) some_rows<lanes, kAtOnce>(t, first);
-}
-
-}  // namespace
-
 void rows_times_panels(const RowsJob<float, float>& job, const Panels& w) {
-  with_best_isa([=](auto width) KERNEL_LAMBDA {
-    Tile t{.b_step = w.step, .c_stride = job.y_stride, .n_rows = job.n_rows, .add = job.add};
-    for (std::int64_t i = 0; i < kRows<float>; ++i) t.a[i] = job.x + std::min(i, job.n_rows - 1) * job.x_stride;
-    for (const PanelGroup& group : w.groups) {
-      t.begin = group.begin;
-      t.end = group.end;
-      for (std::int64_t p = group.first; p < group.first + group.count; ++p) {
-        t.b = panel_at<float>(w, p);
-        t.c = job.y + p * kPanel;
-        t.columns = std::min(kPanel, job.columns - p * kPanel);
-        multiply_tile<decltype(width)::kLanes>(t);
-      }
+  FloatRows rows{.step = w.step,
+                 .x = job.x,
+                 .x_stride = job.x_stride,
+                 .y_stride = job.y_stride,
+                 .n_rows = job.n_rows,
+                 .add = job.add};
+  for (const PanelGroup& group : w.groups) {
+    rows.begin = group.begin;
+    rows.end = group.end;
+    for (std::int64_t p = group.first; p < group.first + group.count; ++p) {
+      rows.w = panel_at<float>(w, p);
+      rows.y = job.y + p * kPanel;
+      rows.columns = std::min(kPanel, job.columns - p * kPanel);
+      faqsmith::multiply(rows);
     }
-  });
+  }
 }
 
 template void multiply(const Matmul<float, float>&, const Panels&);
