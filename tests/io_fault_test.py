@@ -65,14 +65,27 @@ def one_fault(fixture, stage, settings, fault, number, saved, before, wanted):
     return [f"{stage}, {fault} at operation {number}: {line}" for line in wrong], done.returncode != 0
 
 
+def without_unnamed_files(fixture, settings, operations, saved, wanted):
+    """Export on a file system that knows no O_TMPFILE: nothing fails, nothing differs, nothing is left."""
+    unnamed = [n for n, o in enumerate(operations, 1) if o.name == "nothing" and Path(o.path) == fixture.workspace / "export"]
+    wrong = [] if unnamed else ["asks for no unnamed file"]
+    for number in unnamed:
+        restore(saved, fixture.workspace)
+        done = fixture.run("export", settings, IO_ROOT=fixture.workspace, IO_FAIL_AT=number, IO_ERRNO=errno.EOPNOTSUPP, IO_LASTING=0)
+        wrong += [f"exit code {done.returncode}, {done.stderr!r}"] if done.returncode != 0 else differences(wanted, dump(fixture.workspace))
+    return [f"export without O_TMPFILE: {line}" for line in wrong]
+
+
 def campaign(fixture, stage, settings, saved):
     """All faults of one stage; returns the lines of what went wrong. Leaves the workspace as an undisturbed run does."""
     restore(saved, fixture.workspace)
     before = everything(fixture.workspace) if saved.exists() else {}
-    n_operations = len(fixture.record(stage, settings))
+    operations = fixture.record(stage, settings)
+    n_operations = len(operations)
     wanted = dump(fixture.workspace)
     shutil.copytree(fixture.workspace, saved.with_suffix(".after"))
-    begin, n_runs, n_failed, wrong = time.monotonic(), 0, 0, []
+    begin, n_runs, n_failed = time.monotonic(), 0, 0
+    wrong = without_unnamed_files(fixture, settings, operations, saved, wanted) if stage == "export" else []
     for i, fault in enumerate(FAULTS):
         # One operation after the last: a fault that never comes changes nothing.
         for number in range(1 + i * EVERY // len(FAULTS), n_operations + 2, EVERY):

@@ -15,10 +15,16 @@ namespace faqsmith {
 ScratchFile::ScratchFile(fs::path folder) : folder_(std::move(folder)) {
   fd_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (fd_ >= 0) return;
+  const bool unknown = errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOSYS;
+  if (!unknown) throw_errno("write a temporary file in", folder_);
   std::string name = (folder_ / ".scratch-XXXXXX").string();
   fd_ = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd_ < 0) throw_errno("write a temporary file in", folder_);
-  ::unlink(name.c_str());
+  if (::unlink(name.c_str()) == 0) return;
+  const int why = errno;
+  ::close(fd_);
+  errno = why;
+  throw_errno("remove the name of a temporary file in", folder_);
 }
 
 ScratchFile::~ScratchFile() {
