@@ -20,6 +20,7 @@
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/matmul.h"
+#include "ops/panel_matmul.h"
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
 #include "ops/swiglu.h"
@@ -84,6 +85,18 @@ constexpr LinearShape kLinears[] = {{"qkv 576->960", 960, 576},
                                     {"gate_up 576->3072", 3072, 576},
                                     {"down 1536->576", 576, 1536}};
 
+// The same forward products as inference computes them from float weights.
+void bench_panels(Cpu& cpu, const LinearShape& s, In<float> w, In<float> x, Out<float> y) {
+  const MemoryRows rows(w);
+  const RowSource* const parts[] = {&rows};
+  const PanelMatrix panels(GgmlType::F32, parts);
+  for (const std::int64_t m : {1, 32, 512, 2048}) {
+    const Timing t =
+        measure([&] { launch(cpu, PanelMatmul{.x = first_rows(x, m), .w = &panels, .y = first_rows(y, m)}); }, 0.2);
+    print_gemm((std::string(s.name) + " panels").c_str(), m, 2.0 * static_cast<double>(m * s.out * s.in), t);
+  }
+}
+
 // Seconds of the layer's matrix products at 2,048 tokens: forward, dx and dW.
 template <class T>
 double bench_gemms(Cpu& cpu) {
@@ -104,6 +117,7 @@ double bench_gemms(Cpu& cpu) {
       print_gemm(s.name, m, flop, t);
       if (m == kTokens) training_s += t.best_s;
     }
+    if constexpr (sizeof(T) == 4) bench_panels(cpu, s, w.in(), x.in(), y.out());
     const double flop = 2.0 * static_cast<double>(kTokens * s.out * s.in);
     const Timing dx_time = measure([&] { launch(cpu, Matmul<T, T>{.x = dy.in(), .w = &backward, .y = dx.out()}); });
     print_gemm((std::string(s.name) + " dx").c_str(), kTokens, flop, dx_time);
