@@ -1,5 +1,6 @@
 // A thread's panels take the rows of x in blocks that stay in the second cache, a slice of the columns at a time: the
-// slice is widened into the first cache, and all rows of the block are multiplied with it.
+// slice of 16-bit values is widened into the first cache, one of float32 read where it lies, and all rows of the block
+// are multiplied with it.
 #include "ops/panel_matmul.h"
 
 #include <algorithm>
